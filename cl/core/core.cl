@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every kernel file may use; stands once at the head of each program. OpenCL C 1.2, no extension.
+//
+// A kernel is written
+//     __kernel void KERNEL(gemm)(const int n, TW_IN(A), TW_IN(B) EPILOGUE_PARAMS)
+//     {
+//         USE_IN(A);
+//         USE_IN(B);
+//         ... LOAD(16, A, i) ... EPILOGUE(16, v, at, col);
+//     }
+// where the plan defines A_TYPE (f32, f16, bf16, i32, u8, bool), the sizes, KERNEL, EPILOGUE_PARAMS and
+// EPILOGUE(W, v, at, col): it applies what is fused behind the kernel to v (W floats in a row of the result whose first
+// has index `at`, in column `col` of the last dimension) and stores the outcome. W is the number 1, 2, 4, 8 or 16.
+
+#define TW_CAT2_(a, b) a##b
+#define TW_CAT(a, b) TW_CAT2_(a, b)
+#define TW_CAT4_(a, b, c, d) a##b##c##d
+#define TW_CAT4(a, b, c, d) TW_CAT4_(a, b, c, d)
+
+// Place in the launch. Never get_group_id: a launch may be cut into slices with a global offset.
+#define tw_item(d) ((int)get_local_id(d))
+#define tw_group(d) ((int)(get_global_id(d) / get_local_size(d)))
+
+// Storage of each element type, and values as they are computed with: float or int.
+#define tw_storage_f32 float
+#define tw_storage_f16 half
+#define tw_storage_bf16 ushort
+#define tw_storage_i32 int
+#define tw_storage_u8 uchar
+#define tw_storage_bool uchar
+#define TW_STORAGE(name) TW_CAT(tw_storage_, name##_TYPE)
+
+#define TW_IN(name) __global const TW_STORAGE(name) *restrict name##_base, const ulong name##_offset
+#define TW_OUT(name) __global TW_STORAGE(name) *restrict name##_base, const ulong name##_offset
+#define USE_IN(name) __global const TW_STORAGE(name) *const name = name##_base + name##_offset
+#define USE_OUT(name) __global TW_STORAGE(name) *const name = name##_base + name##_offset
+
+// LOAD(W, name, i): elements i .. i + W - 1 as float (real types) or int. STORE(W, name, i, v) the other way.
+#define LOAD(W, name, i) TW_CAT4(tw_load_, name##_TYPE, _, W)(name + (i))
+#define STORE(W, name, i, v) TW_CAT4(tw_store_, name##_TYPE, _, W)(name + (i), v)
+
+#define tw_float_1 float
+#define tw_float_2 float2
+#define tw_float_4 float4
+#define tw_float_8 float8
+#define tw_float_16 float16
+#define tw_int_1 int
+#define tw_int_2 int2
+#define tw_int_4 int4
+#define tw_int_8 int8
+#define tw_int_16 int16
+#define FLOATV(W) TW_CAT(tw_float_, W)
+#define INTV(W) TW_CAT(tw_int_, W)
+
+inline ushort tw_to_bf16(const float v) // to nearest, ties to even; NaN stays NaN
+{
+    const uint u = as_uint(v);
+    return (u & 0x7fffffffu) > 0x7f800000u ? (ushort)((u >> 16) | 0x40u)
+                                           : (ushort)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+}
+
+inline float tw_load_f32_1(__global const float *p) { return *p; }
+inline float tw_load_f16_1(__global const half *p) { return vload_half(0, p); }
+inline float tw_load_bf16_1(__global const ushort *p) { return as_float((uint)*p << 16); }
+inline int tw_load_i32_1(__global const int *p) { return *p; }
+inline int tw_load_u8_1(__global const uchar *p) { return *p; }
+#define tw_load_bool_1 tw_load_u8_1
+inline void tw_store_f32_1(__global float *p, const float v) { *p = v; }
+inline void tw_store_f16_1(__global half *p, const float v) { vstore_half_rte(v, 0, p); }
+inline void tw_store_bf16_1(__global ushort *p, const float v) { *p = tw_to_bf16(v); }
+inline void tw_store_i32_1(__global int *p, const int v) { *p = v; }
+inline void tw_store_u8_1(__global uchar *p, const int v) { *p = (uchar)v; }
+#define tw_store_bool_1 tw_store_u8_1
+
+#define TW_ACCESS_WIDTH(W)                                                                                            \
+    inline float##W tw_load_f32_##W(__global const float *p) { return vload##W(0, p); }                               \
+    inline float##W tw_load_f16_##W(__global const half *p) { return vload_half##W(0, p); }                           \
+    inline float##W tw_load_bf16_##W(__global const ushort *p)                                                        \
+    {                                                                                                                 \
+        return as_float##W(convert_uint##W(vload##W(0, p)) << 16);                                                    \
+    }                                                                                                                 \
+    inline int##W tw_load_i32_##W(__global const int *p) { return vload##W(0, p); }                                   \
+    inline int##W tw_load_u8_##W(__global const uchar *p) { return convert_int##W(vload##W(0, p)); }                  \
+    inline int##W tw_load_bool_##W(__global const uchar *p) { return convert_int##W(vload##W(0, p)); }                \
+    inline void tw_store_f32_##W(__global float *p, const float##W v) { vstore##W(v, 0, p); }                         \
+    inline void tw_store_f16_##W(__global half *p, const float##W v) { vstore_half##W##_rte(v, 0, p); }               \
+    inline void tw_store_bf16_##W(__global ushort *p, const float##W v)                                               \
+    {                                                                                                                 \
+        const uint##W u = as_uint##W(v);                                                                              \
+        const uint##W rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16, nan = (u >> 16) | 0x40u;                      \
+        vstore##W(convert_ushort##W(select(rounded, nan, (u & 0x7fffffffu) > 0x7f800000u)), 0, p);                    \
+    }                                                                                                                 \
+    inline void tw_store_i32_##W(__global int *p, const int##W v) { vstore##W(v, 0, p); }                             \
+    inline void tw_store_u8_##W(__global uchar *p, const int##W v) { vstore##W(convert_uchar##W(v), 0, p); }          \
+    inline void tw_store_bool_##W(__global uchar *p, const int##W v) { vstore##W(convert_uchar##W(v), 0, p); }
+TW_ACCESS_WIDTH(2)
+TW_ACCESS_WIDTH(4)
+TW_ACCESS_WIDTH(8)
+TW_ACCESS_WIDTH(16)

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files as streams of batches.
+#ifndef THALWEG_DATA_H
+#define THALWEG_DATA_H
+
+#include <stdbool.h>
+#include <thalweg/array.h>
+#include <thalweg/graph.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tw_dataset tw_dataset; /* used by one thread at a time; several iterators may not share one */
+
+/* Opens a data set by its SPEC:
+ *   idx:DIR:train|test      MNIST's files, plain or .gz      cifar10:DIR:train|test   binary batches
+ *   npy:X.npy,Y.npy         one file a column, v1 to v3      csv:FILE,label=COLUMN    header line, quotes; numbers
+ *   images:DIR              a folder a class (later)         random                   fitting graph's inputs, seeded
+ * graph says what the columns must become (types, shapes, classes=); borrowed for the call. Columns bind to inputs in
+ * order, spare ones are dropped, shapes with equal counts reshape, u8 into f32 divides by 255, labels are bounded by
+ * classes=. A graph with one input and two columns (an autoencoder's) takes the first.
+ * Errors: SYNTAX (spec), FILE, FORMAT (truncated, mislabelled, absurd sizes), DATA (label out of range, NaN with its
+ * row), SHAPE. */
+TW_API TW_NODISCARD tw_status tw_dataset_open(tw_graph *graph, const char *spec, tw_dataset **dataset,
+                                              tw_error *error);
+/* A data set over arrays in memory, the first dimension of each being the sample: borrowed until destroyed. */
+TW_API TW_NODISCARD tw_status tw_dataset_from_arrays(tw_graph *graph, int32_t count, const tw_array *columns,
+                                                     tw_dataset **dataset, tw_error *error);
+TW_API void tw_dataset_destroy(tw_dataset **dataset);
+
+TW_API int64_t tw_dataset_count(const tw_dataset *dataset); /* samples */
+/* Names of the classes, if the data knows them (count 0 otherwise). */
+TW_API int32_t tw_dataset_class_count(const tw_dataset *dataset);
+TW_API const char *tw_dataset_class(const tw_dataset *dataset, int32_t index);
+
+/* Splits off the last fraction (0 to 1) of the samples, as Keras's validation_split; both share the storage, which
+ * goes with the last of them. */
+TW_API TW_NODISCARD tw_status tw_dataset_split(tw_dataset *dataset, double fraction, tw_dataset **rest,
+                                               tw_error *error);
+
+/* Starts an epoch: the order is the file's, or a permutation by (seed, epoch), the same everywhere. A thread of its
+ * own prepares batches ahead. */
+TW_API TW_NODISCARD tw_status tw_dataset_start(tw_dataset *dataset, int64_t batch, bool shuffle, uint64_t seed,
+                                               int64_t epoch, tw_error *error);
+/* The next batch: *n samples (fewer in the last one, 0 at the end of the epoch), columns[i] the array for the graph's
+ * input i in that input's type; borrowed until the next call. */
+TW_API TW_NODISCARD tw_status tw_dataset_next(tw_dataset *dataset, int64_t *n, const void *const **columns,
+                                              tw_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text: a growing buffer, numbers that ignore the locale, names by likeness, files read and written whole.
+#ifndef TW_BASE_TEXT_H
+#define TW_BASE_TEXT_H
+
+#include "base/base.h"
+
+/* A growing 0-terminated text. Sticky: once memory is out, failed is set and appends do nothing. */
+typedef struct tw_text {
+    tw_context *context;
+    char *data; /* NULL while empty */
+    size_t length, capacity;
+    bool failed;
+} tw_text;
+void tw_text_append(tw_text *text, const char *data, size_t length);
+void tw_text_puts(tw_text *text, const char *data);
+void tw_text_printf(tw_text *text, const char *format, ...) TW_PRINTF(2, 3);
+void tw_text_double(tw_text *text, double value); /* shortest form that parses back ("0.001", "1e-07", "3") */
+void tw_text_json(tw_text *text, const char *data); /* with quotes and escapes */
+char *tw_text_take(tw_text *text); /* the data, now the caller's (tw_free); NULL if failed */
+void tw_text_clear(tw_text *text); /* frees */
+
+/* Whole texts as numbers, in the C locale whatever the program's locale is. False: not a number, or out of range. */
+bool tw_parse_double(const char *text, size_t length, double *value);
+bool tw_parse_int(const char *text, size_t length, int64_t *value);
+
+/* Index of the candidate nearest to word (edit distance), -1 if none is near enough to be meant. */
+int tw_nearest(const char *word, const char *const *candidates, int count);
+/* Does text match a pattern of letters, * (any run) and ? (any one), alternatives parted by '|'? */
+bool tw_match(const char *pattern, const char *text);
+
+/* Reads a whole file, 0-terminated beyond its length. limit: refuse larger files (0: none). Errors: FILE, MEMORY. */
+tw_status tw_read_file(tw_context *context, const char *path, size_t limit, char **data, size_t *length,
+                       tw_error *error);
+/* Writes beside and renames: readers see the old file or the new one, never half. Syncs, and reports a full disk.
+ * Errors: FILE. */
+tw_status tw_write_file(tw_context *context, const char *path, const void *data, size_t length, tw_error *error);
+/* Makes a folder and its parents; an existing one is fine. Errors: FILE. */
+tw_status tw_make_folder(tw_context *context, const char *path, tw_error *error);
+
+#endif

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running recipes: buffers, kernels, queues and events for one recipe on one device.
+#ifndef TW_SCHEDULE_RUN_H
+#define TW_SCHEDULE_RUN_H
+
+#include "device/device.h"
+#include "plan/recipe.h"
+#include <thalweg/plan.h>
+
+struct tw_params {
+    tw_context *context;
+    tw_graph *graph;   /* borrowed */
+    tw_device *device; /* borrowed */
+    tw_arena arena;
+    tw_param_table table;
+    tw_buffer *buffer;  /* table.elements of f32 (double on the host device) */
+    tw_queue *queue;    /* for get, set and initialisation */
+    uint64_t seed;
+    uint64_t version;   /* grows whenever weights change: KEEP tensors are refreshed by it */
+};
+
+/* Runs a recipe: what tw_plan is made of, and each train line of a trainer. Owns the recipe. */
+typedef struct tw_runner tw_runner;
+
+typedef struct tw_runner_options {
+    int n_external;              /* SPACE_EXTERNAL buffers, borrowed */
+    tw_buffer *const *external;
+    tw_buffer *gradients;        /* SPACE_GRADIENTS, borrowed; NULL if the recipe has none */
+    const char *const *choices;  /* "stage=candidate" to obey (a resumed checkpoint), NULL-terminated; NULL: none */
+    bool no_proof, profiling;
+    tw_queue *queue;             /* the compute queue, borrowed, so that several runners follow one another; NULL: own */
+} tw_runner_options;
+
+/* Chooses (choices obeyed, struck-off variants skipped), lays out, builds programs, proves what is not yet proven, and
+ * allocates: all that can fail early fails here. Takes *recipe. */
+tw_status tw_runner_create(tw_params *params, tw_recipe **recipe, const tw_runner_options *options, tw_runner **runner,
+                           tw_error *error);
+void tw_runner_destroy(tw_runner **runner);
+tw_recipe *tw_runner_recipe(tw_runner *runner);
+/* "stage=candidate" of every stage that had a choice; NULL-terminated, lives as long as the runner. */
+const char *const *tw_runner_choices(const tw_runner *runner);
+
+/* Enqueues one run, as tw_plan_enqueue; runtime's scalars go to the kernels that ask for them. When `received` is not
+ * NULL it is called by a later enqueue or wait, in order, once this run's outputs have arrived in host memory of the
+ * runner's own (outputs[i] of the recipe, in their host types), and outputs may be NULL. */
+typedef void (*tw_received)(void *user, int64_t n, const void *const *outputs);
+tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime, const void *const *inputs,
+                            void *const *outputs, tw_received received, void *user, tw_error *error);
+tw_status tw_runner_wait(tw_runner *runner, tw_error *error);
+tw_queue *tw_runner_queue(tw_runner *runner);
+
+/* Trace: every launch and transfer since it was switched on, as Chrome's trace events (JSON). */
+tw_status tw_runner_trace(tw_runner *runner, tw_error *error);
+tw_status tw_runner_trace_append(tw_runner *runner, tw_text *text); /* events, comma-separated */
+
+#endif
