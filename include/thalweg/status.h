@@ -17,10 +17,10 @@ extern "C" {
 
 #if defined(__GNUC__)
 #define TW_NODISCARD __attribute__((warn_unused_result))
-#define TW_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define TW_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
 #else
 #define TW_NODISCARD
-#define TW_PRINTF(format, first)
+#define TW_PRINTF(text, first)
 #endif
 
 /* Every status: name, pinned value, text. Values never change their meaning; new ones are appended. */
