@@ -24,12 +24,20 @@ typedef struct tw_dataset tw_dataset; /* used by one thread at a time; several i
  * row), SHAPE. */
 TW_API TW_NODISCARD tw_status tw_dataset_open(tw_graph *graph, const char *spec, tw_dataset **dataset,
                                               tw_error *error);
+/* The same where only some inputs are needed, as in predicting (tw_plan_input names them): names of `count` inputs. The
+ * other inputs' columns are NULL. Data with fewer columns than the graph has inputs bind to the needed ones, in order.
+ * Errors: as above; NAME (no such input). */
+TW_API TW_NODISCARD tw_status tw_dataset_open_for(tw_graph *graph, const char *spec, int32_t count,
+                                                  const char *const *inputs, tw_dataset **dataset, tw_error *error);
 /* A data set over arrays in memory, the first dimension of each being the sample: borrowed until destroyed. */
 TW_API TW_NODISCARD tw_status tw_dataset_from_arrays(tw_graph *graph, int32_t count, const tw_array *columns,
                                                      tw_dataset **dataset, tw_error *error);
 TW_API void tw_dataset_destroy(tw_dataset **dataset);
 
 TW_API int64_t tw_dataset_count(const tw_dataset *dataset); /* samples */
+/* Type and shape of what the graph's input number index gets, the first size being that of the whole data set; data is
+ * NULL. Rank 0 and type none for an input that gets nothing. A size that is a letter in the graph is the data's. */
+TW_API void tw_dataset_describe(const tw_dataset *dataset, int32_t index, tw_array *array);
 /* Names of the classes, if the data knows them (count 0 otherwise). */
 TW_API int32_t tw_dataset_class_count(const tw_dataset *dataset);
 TW_API const char *tw_dataset_class(const tw_dataset *dataset, int32_t index);
