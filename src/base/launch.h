@@ -54,6 +54,8 @@ typedef struct tw_launch {
     tw_dim global[3];
     int64_t divide[3];
     int local[3];        /* 1,1,1 in the simd family */
+    bool constant;       /* depends on parameters alone (a packed weight), into KEEP space: to be run only when their
+                            version has changed. Found out by tw_recipe_layout */
 } tw_launch;
 
 /* Work-groups of a launch in dimension d at batch n. */

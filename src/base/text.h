@@ -20,7 +20,12 @@ void tw_text_json(tw_text *text, const char *data); /* with quotes and escapes *
 char *tw_text_take(tw_text *text); /* the data, now the caller's (tw_free); NULL if failed */
 void tw_text_clear(tw_text *text); /* frees */
 
-/* Whole texts as numbers, in the C locale whatever the program's locale is. False: not a number, or out of range. */
+/* vsnprintf in the C locale: "%g" has a point whatever the program's locale. All that formats in base goes through it
+ * (tw_text_printf, tw_arena_printf, tw_fail, tw_log). */
+int tw_vformat(char *buffer, size_t size, const char *format, va_list args) TW_PRINTF(3, 0);
+
+/* Whole texts as numbers, in the C locale whatever the program's locale is. False: not a number, or out of
+ * range, or longer than 1000 letters. "inf", "-inf" and "nan" (any case) are numbers; hexadecimal ones are not. */
 bool tw_parse_double(const char *text, size_t length, double *value);
 bool tw_parse_int(const char *text, size_t length, int64_t *value);
 
@@ -33,7 +38,7 @@ bool tw_match(const char *pattern, const char *text);
 tw_status tw_read_file(tw_context *context, const char *path, size_t limit, char **data, size_t *length,
                        tw_error *error);
 /* Writes beside and renames: readers see the old file or the new one, never half. Syncs, and reports a full disk.
- * Errors: FILE. */
+ * A device or pipe (/dev/stdout) is written to, not replaced. Errors: FILE, MEMORY. */
 tw_status tw_write_file(tw_context *context, const char *path, const void *data, size_t length, tw_error *error);
 /* Makes a folder and its parents; an existing one is fine. Errors: FILE. */
 tw_status tw_make_folder(tw_context *context, const char *path, tw_error *error);
