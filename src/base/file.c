@@ -49,7 +49,7 @@ static const char *reason(int code, char buffer[32])
     }
 }
 
-static tw_status fail(tw_error *error, const char *what, const char *path, int code)
+tw_status tw_fail_file(tw_error *error, const char *what, const char *path, int code)
 {
     char buffer[32];
     return tw_fail(error, TW_ERROR_FILE, "cannot %s '%s': %s", what, path, reason(code, buffer));
@@ -92,7 +92,7 @@ static tw_status read_all(tw_context *context, int file, const char *path, size_
         if (got < 0 || (limit && count > limit)) {
             const int code = errno;
             tw_free(context, buffer);
-            return got < 0 ? fail(error, "read", path, code) : fail_limit(error, path, limit);
+            return got < 0 ? tw_fail_file(error, "read", path, code) : fail_limit(error, path, limit);
         }
     }
     buffer[count] = '\0';
@@ -106,13 +106,13 @@ tw_status tw_read_file(tw_context *context, const char *path, size_t limit, char
 {
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
-        return fail(error, "read", path, errno);
+        return tw_fail_file(error, "read", path, errno);
     struct stat info;
     tw_status status;
     if (fstat(file, &info) != 0)
-        status = fail(error, "read", path, errno);
+        status = tw_fail_file(error, "read", path, errno);
     else if (S_ISDIR(info.st_mode))
-        status = fail(error, "read", path, EISDIR);
+        status = tw_fail_file(error, "read", path, EISDIR);
     else if (S_ISREG(info.st_mode) && limit && (uintmax_t)info.st_size > limit)
         status = fail_limit(error, path, limit);
     else if (S_ISREG(info.st_mode) && (uintmax_t)info.st_size > SIZE_MAX - 2)
@@ -126,8 +126,8 @@ tw_status tw_read_file(tw_context *context, const char *path, size_t limit, char
 
 /* ---- writing ---- */
 
-/* Writes, syncs and closes; 0 or errno. */
-static int write_and_close(int file, const char *data, size_t length, bool sync)
+/* 0 or errno. */
+static int write_part(int file, const char *data, size_t length)
 {
     int code = 0;
     while (length > 0 && code == 0) {
@@ -141,6 +141,15 @@ static int write_and_close(int file, const char *data, size_t length, bool sync)
             code = errno;
         }
     }
+    return code;
+}
+
+/* Writes, syncs and closes; 0 or errno. */
+static int write_and_close(int file, int count, const tw_part *parts, bool sync)
+{
+    int code = 0;
+    for (int i = 0; i < count && code == 0; i++)
+        code = write_part(file, parts[i].data, parts[i].length);
     if (code == 0 && sync && fsync(file) != 0 && errno != EINVAL && errno != ENOTSUP)
         code = errno; /* EINVAL, ENOTSUP: a file system that cannot sync */
     if (close(file) != 0 && code == 0 && errno != EINTR)
@@ -174,20 +183,20 @@ static void sync_folder(const char *path, char *folder)
     close(file);
 }
 
-tw_status tw_write_file(tw_context *context, const char *path, const void *data, size_t length, tw_error *error)
+tw_status tw_write_parts(tw_context *context, const char *path, int count, const tw_part *parts, tw_error *error)
 {
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) { /* a device or pipe (/dev/stdout) must not be replaced */
         const int file = open(path, O_WRONLY | O_CLOEXEC);
-        const int code = file < 0 ? errno : write_and_close(file, data, length, false);
-        return code ? fail(error, "write", path, code) : TW_OK;
+        const int code = file < 0 ? errno : write_and_close(file, count, parts, false);
+        return code ? tw_fail_file(error, "write", path, code) : TW_OK;
     }
     const size_t size = strlen(path) + 48;
     char *name = tw_alloc(context, size);
     if (!name)
         return tw_fail_memory(error);
     const int file = open_beside(path, name, size);
-    int code = file < 0 ? errno : write_and_close(file, data, length, true);
+    int code = file < 0 ? errno : write_and_close(file, count, parts, true);
     if (code == 0 && rename(name, path) != 0)
         code = errno;
     if (code != 0 && file >= 0)
@@ -195,7 +204,12 @@ tw_status tw_write_file(tw_context *context, const char *path, const void *data,
     if (code == 0)
         sync_folder(path, name); /* the buffer is large enough for the folder's name */
     tw_free(context, name);
-    return code ? fail(error, "write", path, code) : TW_OK;
+    return code ? tw_fail_file(error, "write", path, code) : TW_OK;
+}
+
+tw_status tw_write_file(tw_context *context, const char *path, const void *data, size_t length, tw_error *error)
+{
+    return tw_write_parts(context, path, 1, &(tw_part){data, length}, error);
 }
 
 /* ---- folders ---- */
@@ -227,5 +241,5 @@ tw_status tw_make_folder(tw_context *context, const char *path, tw_error *error)
     if (code == 0)
         code = make_one(part);
     tw_free(context, part);
-    return code ? fail(error, "make the folder", path, code) : TW_OK;
+    return code ? tw_fail_file(error, "make the folder", path, code) : TW_OK;
 }

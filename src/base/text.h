@@ -40,6 +40,14 @@ tw_status tw_read_file(tw_context *context, const char *path, size_t limit, char
 /* Writes beside and renames: readers see the old file or the new one, never half. Syncs, and reports a full disk.
  * A device or pipe (/dev/stdout) is written to, not replaced. Errors: FILE, MEMORY. */
 tw_status tw_write_file(tw_context *context, const char *path, const void *data, size_t length, tw_error *error);
+/* The same for a file that lies in several pieces in memory: written one after another. */
+typedef struct tw_part {
+    const void *data;
+    size_t length;
+} tw_part;
+tw_status tw_write_parts(tw_context *context, const char *path, int count, const tw_part *parts, tw_error *error);
+/* TW_ERROR_FILE, "cannot <what> '<path>': " and what the errno `code` means. */
+tw_status tw_fail_file(tw_error *error, const char *what, const char *path, int code);
 /* Makes a folder and its parents; an existing one is fine. Errors: FILE. */
 tw_status tw_make_folder(tw_context *context, const char *path, tw_error *error);
 
