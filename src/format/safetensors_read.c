@@ -2,6 +2,8 @@
 // Reads a safetensors file: 8 bytes of header length, a JSON header, the tensors' bytes.
 #include "format/safetensors_dtype.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -33,14 +35,14 @@ static tw_status open_file(reader *r)
 {
     struct stat about;
     if (stat(r->path, &about) != 0)
-        return FAIL(r, TW_ERROR_FILE, "%s: %s", r->path, strerror(errno));
+        return tw_fail_file(r->error, "read", r->path, errno);
     if (!S_ISREG(about.st_mode))
-        return FAIL(r, TW_ERROR_FILE, "%s is %s, not a safetensors file", r->path,
+        return FAIL(r, TW_ERROR_FILE, "'%s' is %s, not a safetensors file", r->path,
                     S_ISDIR(about.st_mode) ? "a folder" : "no ordinary file");
     r->size = (uint64_t)about.st_size;
     r->input = fopen(r->path, "rb");
     if (!r->input)
-        return FAIL(r, TW_ERROR_FILE, "%s: %s", r->path, strerror(errno));
+        return tw_fail_file(r->error, "read", r->path, errno);
     return TW_OK;
 }
 
@@ -49,8 +51,8 @@ static tw_status read_bytes(reader *r, void *data, size_t size)
     if (fread(data, 1, size, r->input) == size)
         return TW_OK;
     if (ferror(r->input))
-        return FAIL(r, TW_ERROR_FILE, "%s: %s", r->path, strerror(errno));
-    return FAIL(r, TW_ERROR_FORMAT, "%s became shorter while it was read", r->path);
+        return tw_fail_file(r->error, "read", r->path, errno);
+    return FAIL(r, TW_ERROR_FORMAT, "'%s' became shorter while it was read", r->path);
 }
 
 static tw_status parse_header(reader *r, const char *text, size_t length)
@@ -61,10 +63,10 @@ static tw_status parse_header(reader *r, const char *text, size_t length)
         return tw_fail_memory(r->error);
     if (!r->header)
         return FAIL(r, TW_ERROR_FORMAT,
-                    "%s: the header is no JSON that safetensors allows: %s (byte %d)", r->path,
+                    "'%s': the header is no JSON that safetensors allows: %s (byte %d)", r->path,
                     why.text, why.position);
     if (!json_is_object(r->header))
-        return FAIL(r, TW_ERROR_FORMAT, "%s: the header is no JSON object", r->path);
+        return FAIL(r, TW_ERROR_FORMAT, "'%s': the header is no JSON object", r->path);
     return TW_OK;
 }
 
@@ -72,7 +74,7 @@ static tw_status read_header(reader *r)
 {
     unsigned char prefix[8];
     if (r->size < sizeof prefix)
-        return FAIL(r, TW_ERROR_FORMAT, "%s has %llu bytes: too few for a safetensors file",
+        return FAIL(r, TW_ERROR_FORMAT, "'%s' has %llu bytes: too few for a safetensors file",
                     r->path, (unsigned long long)r->size);
     TW_TRY(read_bytes(r, prefix, sizeof prefix));
     uint64_t length = 0;
@@ -80,7 +82,7 @@ static tw_status read_header(reader *r)
         length = length << 8 | prefix[i];
     if (length > TW_SAFETENSORS_MAX_HEADER || length > r->size - sizeof prefix)
         return FAIL(r, TW_ERROR_FORMAT,
-                    "%s is truncated or no safetensors file: it has %llu bytes and claims a header "
+                    "'%s' is truncated or no safetensors file: it has %llu bytes and claims a header "
                     "of %llu (at most %u are allowed)",
                     r->path, (unsigned long long)r->size, (unsigned long long)length,
                     TW_SAFETENSORS_MAX_HEADER);
@@ -108,7 +110,7 @@ static int by_key(const void *a, const void *b)
 static tw_status take_metadata(reader *r, json_t *metadata)
 {
     if (!json_is_object(metadata))
-        return FAIL(r, TW_ERROR_FORMAT, "%s: __metadata__ is no JSON object", r->path);
+        return FAIL(r, TW_ERROR_FORMAT, "'%s': __metadata__ is no JSON object", r->path);
     const size_t count = json_object_size(metadata);
     r->file->metadata = tw_arena_alloc(&r->file->arena, count * sizeof *r->file->metadata + 1);
     if (!r->file->metadata)
@@ -117,7 +119,7 @@ static tw_status take_metadata(reader *r, json_t *metadata)
     json_t *value;
     json_object_foreach(metadata, key, value) {
         if (!json_is_string(value))
-            return FAIL(r, TW_ERROR_FORMAT, "%s: __metadata__ \"%s\" is no string", r->path, key);
+            return FAIL(r, TW_ERROR_FORMAT, "'%s': __metadata__ \"%s\" is no string", r->path, key);
         tw_safetensors_pair *pair = &r->file->metadata[r->file->n_metadata++];
         pair->key = copy(r, key);
         pair->value = copy(r, json_string_value(value));
@@ -133,7 +135,7 @@ static tw_status take_dtype(reader *r, tw_safetensors_tensor *tensor, json_t *en
 {
     const char *name = json_string_value(json_object_get(entry, "dtype"));
     if (!name)
-        return FAIL(r, TW_ERROR_FORMAT, "%s: tensor \"%s\" has no dtype", r->path, tensor->name);
+        return FAIL(r, TW_ERROR_FORMAT, "'%s': tensor \"%s\" has no dtype", r->path, tensor->name);
     int count;
     const tw_safetensors_dtype_row *rows = tw_safetensors_dtypes(&count);
     for (int i = 0; i < count; i++)
@@ -143,7 +145,7 @@ static tw_status take_dtype(reader *r, tw_safetensors_tensor *tensor, json_t *en
             return TW_OK;
         }
     return FAIL(r, TW_ERROR_UNSUPPORTED,
-                "%s: tensor \"%s\" has type \"%s\"; read are F32, F16, BF16, F64, I32, I64, U8 and "
+                "'%s': tensor \"%s\" has type \"%s\"; read are F32, F16, BF16, F64, I32, I64, U8 and "
                 "BOOL",
                 r->path, tensor->name, name);
 }
@@ -153,13 +155,13 @@ static tw_status take_shape(reader *r, tw_safetensors_tensor *tensor, json_t *en
     json_t *shape = json_object_get(entry, "shape");
     const size_t rank = json_array_size(shape);
     if (!json_is_array(shape) || rank > TW_MAX_RANK)
-        return FAIL(r, TW_ERROR_FORMAT, "%s: tensor \"%s\" has no shape of at most %d sizes",
+        return FAIL(r, TW_ERROR_FORMAT, "'%s': tensor \"%s\" has no shape of at most %d sizes",
                     r->path, tensor->name, TW_MAX_RANK);
     tensor->array.rank = (int32_t)rank;
     for (size_t i = 0; i < rank; i++) {
         json_t *size = json_array_get(shape, i);
         if (!json_is_integer(size) || json_integer_value(size) < 0)
-            return FAIL(r, TW_ERROR_FORMAT, "%s: tensor \"%s\" has a size that is no whole number",
+            return FAIL(r, TW_ERROR_FORMAT, "'%s': tensor \"%s\" has a size that is no whole number",
                         r->path, tensor->name);
         tensor->array.dim[i] = json_integer_value(size);
     }
@@ -173,13 +175,13 @@ static tw_status take_place(reader *r, tw_safetensors_tensor *tensor, json_t *en
     json_t *begin = json_array_get(offsets, 0), *end = json_array_get(offsets, 1);
     if (json_array_size(offsets) != 2 || !json_is_integer(begin) || !json_is_integer(end) ||
         json_integer_value(begin) < 0 || json_integer_value(end) < json_integer_value(begin))
-        return FAIL(r, TW_ERROR_FORMAT, "%s: tensor \"%s\" has no data_offsets [begin, end]",
+        return FAIL(r, TW_ERROR_FORMAT, "'%s': tensor \"%s\" has no data_offsets [begin, end]",
                     r->path, tensor->name);
     p->begin = (uint64_t)json_integer_value(begin);
     p->end = (uint64_t)json_integer_value(end);
     if (p->end > r->bytes)
         return FAIL(r, TW_ERROR_FORMAT,
-                    "%s is truncated: tensor \"%s\" ends at byte %llu of the data, which have %llu",
+                    "'%s' is truncated: tensor \"%s\" ends at byte %llu of the data, which have %llu",
                     r->path, tensor->name, (unsigned long long)p->end,
                     (unsigned long long)r->bytes);
     int n_rows;
@@ -187,7 +189,7 @@ static tw_status take_place(reader *r, tw_safetensors_tensor *tensor, json_t *en
     const int64_t count = tw_array_count(&tensor->array);
     if (count < 0 || (uint64_t)count > r->bytes / size || (uint64_t)count * size != p->end - p->begin)
         return FAIL(r, TW_ERROR_FORMAT,
-                    "%s: tensor \"%s\" has %llu bytes, which its shape and type %s do not take",
+                    "'%s': tensor \"%s\" has %llu bytes, which its shape and type %s do not take",
                     r->path, tensor->name, (unsigned long long)(p->end - p->begin),
                     tw_safetensors_dtype_name(tensor->dtype));
     return TW_OK;
@@ -201,7 +203,7 @@ static tw_status take_tensor(reader *r, const char *name, json_t *entry)
     if (!tensor->name)
         return tw_fail_memory(r->error);
     if (!json_is_object(entry))
-        return FAIL(r, TW_ERROR_FORMAT, "%s: tensor \"%s\" is no JSON object", r->path, name);
+        return FAIL(r, TW_ERROR_FORMAT, "'%s': tensor \"%s\" is no JSON object", r->path, name);
     TW_TRY(take_dtype(r, tensor, entry));
     TW_TRY(take_shape(r, tensor, entry));
     TW_TRY(take_place(r, tensor, entry, &r->places[index]));
@@ -243,13 +245,13 @@ static tw_status check_places(reader *r)
     for (int i = 0; i < r->file->count; i++) {
         const place *p = &r->places[i];
         if (p->begin != end)
-            return FAIL(r, TW_ERROR_FORMAT, "%s: tensor \"%s\" %s", r->path,
+            return FAIL(r, TW_ERROR_FORMAT, "'%s': tensor \"%s\" %s", r->path,
                         r->file->tensors[p->tensor].name,
                         p->begin < end ? "overlaps another" : "begins after a gap in the data");
         end = p->end;
     }
     if (end != r->bytes)
-        return FAIL(r, TW_ERROR_FORMAT, "%s has %llu bytes after its last tensor", r->path,
+        return FAIL(r, TW_ERROR_FORMAT, "'%s' has %llu bytes after its last tensor", r->path,
                     (unsigned long long)(r->bytes - end));
     return TW_OK;
 }

@@ -4,10 +4,7 @@
 
 #include "base/text.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* The format's name for one of thalweg's types. */
 static const tw_safetensors_dtype_row *row_of(tw_type type)
@@ -120,58 +117,38 @@ static void put_header(const layout *l, tw_text *text)
         tw_text_puts(text, " ");
 }
 
-static bool put_file(const layout *l, const tw_text *header, FILE *out)
+/* The file in pieces: length, header, tensors. */
+static tw_status write_parts(const layout *l, const tw_text *header, const char *path,
+                             tw_error *error)
 {
     unsigned char prefix[8];
     for (int i = 0; i < 8; i++)
         prefix[i] = (unsigned char)((uint64_t)header->length >> 8 * i);
-    if (fwrite(prefix, 1, sizeof prefix, out) != sizeof prefix ||
-        fwrite(header->data, 1, header->length, out) != header->length)
-        return false;
-    for (int i = 0; i < l->count; i++) {
-        const size_t size = entry_bytes(l->entries[i]);
-        if (size && fwrite(l->entries[i]->array.data, 1, size, out) != size)
-            return false;
-    }
-    return fflush(out) == 0 && fsync(fileno(out)) == 0;
-}
-
-/* `beside` holds path.tmp; a failed write leaves neither it nor a changed path. */
-static tw_status write_beside(const layout *l, const tw_text *header, const char *path,
-                              const char *beside, tw_error *error)
-{
-    FILE *out = fopen(beside, "wb");
-    if (!out)
-        return tw_fail(error, TW_ERROR_FILE, "%s: %s", beside, strerror(errno));
-    const bool whole = put_file(l, header, out);
-    int why = errno;
-    const bool closed = fclose(out) == 0;
-    if (whole && !closed)
-        why = errno;
-    if (whole && closed) {
-        if (rename(beside, path) == 0)
-            return TW_OK;
-        why = errno;
-    }
-    remove(beside);
-    return tw_fail(error, TW_ERROR_FILE, "%s: %s", path, strerror(why));
+    tw_part *parts = tw_alloc(l->context, ((size_t)l->count + 2) * sizeof *parts);
+    if (!parts)
+        return tw_fail_memory(error);
+    parts[0] = (tw_part){prefix, sizeof prefix};
+    parts[1] = (tw_part){header->data, header->length};
+    for (int i = 0; i < l->count; i++)
+        parts[2 + i] = (tw_part){l->entries[i]->array.data, entry_bytes(l->entries[i])};
+    const tw_status status = tw_write_parts(l->context, path, 2 + l->count, parts, error);
+    tw_free(l->context, parts);
+    return status;
 }
 
 static tw_status write_layout(const layout *l, const char *path, tw_error *error)
 {
-    tw_text header = {.context = l->context}, beside = {.context = l->context};
+    tw_text header = {.context = l->context};
     put_header(l, &header);
-    tw_text_printf(&beside, "%s.tmp%ld", path, (long)getpid());
     tw_status status;
-    if (header.failed || beside.failed)
+    if (header.failed)
         status = tw_fail_memory(error);
     else if (header.length > TW_SAFETENSORS_MAX_HEADER)
-        status = tw_fail(error, TW_ERROR_ARGUMENT, "%s: names and metadata are above %u bytes", path,
+        status = tw_fail(error, TW_ERROR_ARGUMENT, "'%s': names and metadata exceed %u bytes", path,
                          TW_SAFETENSORS_MAX_HEADER);
     else
-        status = write_beside(l, &header, path, beside.data, error);
+        status = write_parts(l, &header, path, error);
     tw_text_clear(&header);
-    tw_text_clear(&beside);
     return status;
 }
 
