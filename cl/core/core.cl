@@ -52,47 +52,61 @@
 #define FLOATV(W) TW_CAT(tw_float_, W)
 #define INTV(W) TW_CAT(tw_int_, W)
 
-inline ushort tw_to_bf16(const float v) // to nearest, ties to even; NaN stays NaN
+// Values of the other class: TO_FLOAT(W, v), TO_INT(W, v) (towards zero). Also of the own class: then nothing happens.
+#define tw_to_float_1(v) ((float)(v))
+#define tw_to_float_2(v) convert_float2(v)
+#define tw_to_float_4(v) convert_float4(v)
+#define tw_to_float_8(v) convert_float8(v)
+#define tw_to_float_16(v) convert_float16(v)
+#define tw_to_int_1(v) ((int)(v))
+#define tw_to_int_2(v) convert_int2(v)
+#define tw_to_int_4(v) convert_int4(v)
+#define tw_to_int_8(v) convert_int8(v)
+#define tw_to_int_16(v) convert_int16(v)
+#define TO_FLOAT(W, v) TW_CAT(tw_to_float_, W)(v)
+#define TO_INT(W, v) TW_CAT(tw_to_int_, W)(v)
+
+static inline ushort tw_to_bf16(const float v) // to nearest, ties to even; NaN stays NaN
 {
     const uint u = as_uint(v);
     return (u & 0x7fffffffu) > 0x7f800000u ? (ushort)((u >> 16) | 0x40u)
                                            : (ushort)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
 }
 
-inline float tw_load_f32_1(__global const float *p) { return *p; }
-inline float tw_load_f16_1(__global const half *p) { return vload_half(0, p); }
-inline float tw_load_bf16_1(__global const ushort *p) { return as_float((uint)*p << 16); }
-inline int tw_load_i32_1(__global const int *p) { return *p; }
-inline int tw_load_u8_1(__global const uchar *p) { return *p; }
+static inline float tw_load_f32_1(__global const float *p) { return *p; }
+static inline float tw_load_f16_1(__global const half *p) { return vload_half(0, p); }
+static inline float tw_load_bf16_1(__global const ushort *p) { return as_float((uint)*p << 16); }
+static inline int tw_load_i32_1(__global const int *p) { return *p; }
+static inline int tw_load_u8_1(__global const uchar *p) { return *p; }
 #define tw_load_bool_1 tw_load_u8_1
-inline void tw_store_f32_1(__global float *p, const float v) { *p = v; }
-inline void tw_store_f16_1(__global half *p, const float v) { vstore_half_rte(v, 0, p); }
-inline void tw_store_bf16_1(__global ushort *p, const float v) { *p = tw_to_bf16(v); }
-inline void tw_store_i32_1(__global int *p, const int v) { *p = v; }
-inline void tw_store_u8_1(__global uchar *p, const int v) { *p = (uchar)v; }
+static inline void tw_store_f32_1(__global float *p, const float v) { *p = v; }
+static inline void tw_store_f16_1(__global half *p, const float v) { vstore_half_rte(v, 0, p); }
+static inline void tw_store_bf16_1(__global ushort *p, const float v) { *p = tw_to_bf16(v); }
+static inline void tw_store_i32_1(__global int *p, const int v) { *p = v; }
+static inline void tw_store_u8_1(__global uchar *p, const int v) { *p = (uchar)v; }
 #define tw_store_bool_1 tw_store_u8_1
 
 #define TW_ACCESS_WIDTH(W)                                                                                            \
-    inline float##W tw_load_f32_##W(__global const float *p) { return vload##W(0, p); }                               \
-    inline float##W tw_load_f16_##W(__global const half *p) { return vload_half##W(0, p); }                           \
-    inline float##W tw_load_bf16_##W(__global const ushort *p)                                                        \
+    static inline float##W tw_load_f32_##W(__global const float *p) { return vload##W(0, p); }                               \
+    static inline float##W tw_load_f16_##W(__global const half *p) { return vload_half##W(0, p); }                           \
+    static inline float##W tw_load_bf16_##W(__global const ushort *p)                                                        \
     {                                                                                                                 \
         return as_float##W(convert_uint##W(vload##W(0, p)) << 16);                                                    \
     }                                                                                                                 \
-    inline int##W tw_load_i32_##W(__global const int *p) { return vload##W(0, p); }                                   \
-    inline int##W tw_load_u8_##W(__global const uchar *p) { return convert_int##W(vload##W(0, p)); }                  \
-    inline int##W tw_load_bool_##W(__global const uchar *p) { return convert_int##W(vload##W(0, p)); }                \
-    inline void tw_store_f32_##W(__global float *p, const float##W v) { vstore##W(v, 0, p); }                         \
-    inline void tw_store_f16_##W(__global half *p, const float##W v) { vstore_half##W##_rte(v, 0, p); }               \
-    inline void tw_store_bf16_##W(__global ushort *p, const float##W v)                                               \
+    static inline int##W tw_load_i32_##W(__global const int *p) { return vload##W(0, p); }                                   \
+    static inline int##W tw_load_u8_##W(__global const uchar *p) { return convert_int##W(vload##W(0, p)); }                  \
+    static inline int##W tw_load_bool_##W(__global const uchar *p) { return convert_int##W(vload##W(0, p)); }                \
+    static inline void tw_store_f32_##W(__global float *p, const float##W v) { vstore##W(v, 0, p); }                         \
+    static inline void tw_store_f16_##W(__global half *p, const float##W v) { vstore_half##W##_rte(v, 0, p); }               \
+    static inline void tw_store_bf16_##W(__global ushort *p, const float##W v)                                               \
     {                                                                                                                 \
         const uint##W u = as_uint##W(v);                                                                              \
         const uint##W rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16, nan = (u >> 16) | 0x40u;                      \
         vstore##W(convert_ushort##W(select(rounded, nan, (u & 0x7fffffffu) > 0x7f800000u)), 0, p);                    \
     }                                                                                                                 \
-    inline void tw_store_i32_##W(__global int *p, const int##W v) { vstore##W(v, 0, p); }                             \
-    inline void tw_store_u8_##W(__global uchar *p, const int##W v) { vstore##W(convert_uchar##W(v), 0, p); }          \
-    inline void tw_store_bool_##W(__global uchar *p, const int##W v) { vstore##W(convert_uchar##W(v), 0, p); }
+    static inline void tw_store_i32_##W(__global int *p, const int##W v) { vstore##W(v, 0, p); }                             \
+    static inline void tw_store_u8_##W(__global uchar *p, const int##W v) { vstore##W(convert_uchar##W(v), 0, p); }          \
+    static inline void tw_store_bool_##W(__global uchar *p, const int##W v) { vstore##W(convert_uchar##W(v), 0, p); }
 TW_ACCESS_WIDTH(2)
 TW_ACCESS_WIDTH(4)
 TW_ACCESS_WIDTH(8)

@@ -26,6 +26,7 @@ typedef enum tw_arg_kind {
     TW_ARG_DIM,      /* int: a size at this run's batch */
     TW_ARG_SEED,     /* two uint: low, high */
     TW_ARG_STEP,     /* uint */
+    TW_ARG_LINE,     /* uint: number of the train line */
     TW_ARG_USER      /* float: runtime.user[slot] */
 } tw_arg_kind;
 

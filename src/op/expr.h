@@ -11,7 +11,7 @@ typedef enum tw_access {
     TW_ACCESS_SAME,   /* [at] */
     TW_ACCESS_ROW,    /* [col]: broadcast over all but the last dimension (a bias) */
     TW_ACCESS_SCALAR, /* [0] */
-    TW_ACCESS_GENERAL /* any other broadcast: index computed from the shapes; only in elementwise stages */
+    TW_ACCESS_GENERAL /* any other broadcast: index computed from the shapes */
 } tw_access;
 
 typedef struct tw_operand {
@@ -62,7 +62,9 @@ typedef struct tw_expr {
 /* Appends the functions of the rows used, for each width in the mask, and the macros EPILOGUE_PARAMS and
  * EPILOGUE(W, v, at, col). */
 void tw_expr_print(const tw_expr *expr, unsigned widths, tw_text *text);
-/* Whether all operands can be loaded as vectors of the result's innermost run. */
-bool tw_expr_vectors(const tw_expr *expr);
+/* Whether a random number is among its steps: then seed, step and line are arguments of the kernel. */
+bool tw_expr_random(const tw_expr *expr);
+/* Whether no operand is broadcast but scalars: then the place in the row does not matter. */
+bool tw_expr_linear(const tw_expr *expr);
 
 #endif

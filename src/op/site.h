@@ -27,7 +27,9 @@ typedef struct tw_site {
                              stored by the epilogue, and out[0] is not an argument of the kernel */
     const struct tw_expr *epilogue; /* what EPILOGUE computes: at least the store of result 0 */
     tw_arena *arena;
-    struct tw_recipe *recipe; /* owns the tensors */
+    const char *label; /* the stage's name */
+    struct tw_recipe *recipe; /* owns the tensors; new_tensor adds one (the room plan is not seen from here) */
+    int (*new_tensor)(struct tw_recipe *recipe, const char *label, tw_type type, tw_dim count);
     tw_candidate **candidates;
     int n_candidates;
     tw_status status;
@@ -49,7 +51,9 @@ void tw_launch_in(tw_site *site, tw_launch *launch, const char *name, int id, tw
 void tw_launch_out(tw_site *site, tw_launch *launch, const char *name, int id, tw_type type);
 void tw_launch_int(tw_site *site, tw_launch *launch, int value);
 void tw_launch_float(tw_site *site, tw_launch *launch, float value);
-void tw_launch_seed(tw_site *site, tw_launch *launch); /* const uint seed_lo, const uint seed_hi, const uint step */
+void tw_launch_user(tw_site *site, tw_launch *launch, int slot); /* const float: runtime.user[slot] */
+/* const uint seed_lo, const uint seed_hi, const uint step, const uint line */
+void tw_launch_seed(tw_site *site, tw_launch *launch);
 /* Adds the epilogue: EPILOGUE_PARAMS stands last in the kernel's signature, and EPILOGUE(W, v, at, col) in its body
  * (cl/core/core.cl). Exactly one launch of a candidate of an operator with TW_OP_EPILOGUE has it: the one that has the
  * final values of result 0. widths: bit mask of the W used (1 | 4 | 16). */
@@ -63,6 +67,9 @@ void tw_launch_define_text(tw_site *site, tw_launch *launch, const char *name, c
 
 /* Size of dimension d (0 to 2): ceil(size / divide) groups of `local` items. Default 1, 1, 1. */
 void tw_launch_global(tw_launch *launch, int d, tw_dim size, int64_t divide, int local);
+
+/* The candidates of a stage of elementwise calls alone (call is NULL, everything is the epilogue). */
+void tw_elementwise_variants(tw_site *site, int64_t batch);
 
 /* The type and shape of an input or result of the site's call. */
 const tw_shape *tw_site_in_shape(const tw_site *site, int input);

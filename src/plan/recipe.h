@@ -37,7 +37,6 @@ typedef struct tw_stage {
     int n_references;
     tw_reference *reference; /* in order; together they compute what the stage stores (and what it need not) */
     double cost;             /* multiply-adds at the maximal batch */
-    bool constant;           /* reads nothing but parameters: run when their version changed */
 } tw_stage;
 
 typedef struct tw_recipe_port { /* an input or output */

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// A stage of elementwise calls alone: everything it computes is EPILOGUE; this kernel only walks over the elements.
+//
+// VW: vector width; COUNT elements in all. LINEAR: no operand is broadcast but scalars, so the place in the row does not
+// matter and a work-item takes CHUNK elements in one run. Otherwise a work-item takes CHUNK rows of COLS elements.
+
+#if VW > 1
+__kernel void KERNEL(elementwise)(const int n EPILOGUE_PARAMS)
+{
+#ifdef LINEAR
+    const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, COUNT);
+    int at = begin;
+    for (; at + VW <= end; at += VW)
+        EPILOGUE(VW, 0.0f, at, 0);
+    for (; at < end; at++)
+        EPILOGUE(1, 0.0f, at, 0);
+#else
+    const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, COUNT / COLS);
+    for (int row = begin; row < end; row++) {
+        int col = 0;
+        for (; col + VW <= COLS; col += VW)
+            EPILOGUE(VW, 0.0f, row * COLS + col, col);
+        for (; col < COLS; col++)
+            EPILOGUE(1, 0.0f, row * COLS + col, col);
+    }
+#endif
+}
+#else
+__kernel void KERNEL(elementwise)(const int n EPILOGUE_PARAMS)
+{
+    const int at = (int)get_global_id(0);
+    if (at < COUNT)
+        EPILOGUE(1, 0.0f, at, at % COLS);
+}
+#endif

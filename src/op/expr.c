@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel text of elementwise programs: functions of the rows used, and the macro EPILOGUE.
+#include "op/expr.h"
+#include "base/text.h"
+#include "op/host.h"
+#include "op/rows.h"
+#include <stdio.h>
+
+/* Values are computed as float or as int, whatever their storage. */
+typedef enum value_class { CLASS_FLOAT, CLASS_INT, CLASS_ANY /* a number that takes either */ } value_class;
+
+static value_class class_of_type(tw_type type)
+{
+    return tw_type_is_real(type) ? CLASS_FLOAT : CLASS_INT;
+}
+
+/* The class that a step's variable has; `classes` holds those of the steps before. */
+static value_class class_of_step(const tw_expr *expr, int s, const value_class *classes)
+{
+    const tw_expr_step *step = &expr->step[s];
+    switch (step->kind) {
+    case TW_EXPR_VALUE:
+        return class_of_type(expr->value_type);
+    case TW_EXPR_LOAD:
+        return class_of_type(expr->operand[step->arg[0]].type);
+    case TW_EXPR_CAST:
+        return class_of_type(step->type);
+    case TW_EXPR_CONST:
+    case TW_EXPR_EXTENT:
+        return CLASS_ANY;
+    case TW_EXPR_UNIFORM:
+    case TW_EXPR_NORMAL:
+        return CLASS_FLOAT;
+    case TW_EXPR_ROW:
+        break;
+    }
+    const tw_row *row = tw_row_get(step->row);
+    if (step->which > 0 || row->kind == TW_ROW_REAL || row->kind == TW_ROW_REALTEST)
+        return CLASS_FLOAT;
+    if (row->kind == TW_ROW_LOGIC || row->kind == TW_ROW_INTEGER)
+        return CLASS_INT;
+    value_class result = CLASS_ANY;
+    for (int i = row->kind == TW_ROW_SELECT ? 1 : 0; i < step->n_args; i++) {
+        const value_class c = classes[step->arg[i]];
+        if (c == CLASS_FLOAT || (c == CLASS_INT && result == CLASS_ANY))
+            result = c;
+    }
+    return result == CLASS_ANY ? CLASS_FLOAT : result;
+}
+
+/* ---- the rows' functions ---- */
+
+static const char *const float_macros =
+    "#define R(c) c##f\n"
+    "#define DIV(x, z) ((x) / (z))\n"
+    "#define FLOORMOD(x, z) ((x) - (z) * floor((x) / (z)))\n"
+    "#define BOUND(p) (p)\n";
+static const char *const int_macros =
+    "#define R(c) ((int)(c##f))\n"
+    "#define SAFE(z) SEL(((z) == 0) | ((z) == -1), 1, z)\n"
+    "#define DIV(x, z) SEL((z) == 0, 0, SEL((z) == -1, -(x), (x) / SAFE(z)))\n"
+    "#define REM(x, z) ((x) % SAFE(z))\n"
+    "#define FLOORMOD(x, z) SEL((z) == 0, 0, SEL((REM(x, z) != 0) & ((REM(x, z) ^ (z)) < 0), REM(x, z) + (z), "
+    "REM(x, z)))\n"
+    "#define BOUND(p) convert_int_sat(p)\n"
+    "#define SHL(x, z) ((x) << ((z) & 31))\n";
+static const char *const undefine =
+    "#undef R\n#undef SEL\n#undef V\n#undef DIV\n#undef FLOORMOD\n#undef BOUND\n#undef SAFE\n#undef REM\n#undef "
+    "SHL\n#undef SHR\n";
+
+static const char *row_text(const tw_row *row, int which)
+{
+    return which ? row->derivative[which - 1].text : row->text;
+}
+
+/* Which of a, b, c, y the text takes, in order; derivatives take dy before them. */
+static const char *row_variables(const tw_row *row, int which)
+{
+    static const char *const values[] = {"", "A", "AB", "ABC"};
+    return which ? row->derivative[which - 1].uses : values[row->inputs];
+}
+
+static void print_function(const tw_expr_step *step, value_class value, int width, tw_text *text)
+{
+    const tw_row *row = tw_row_get(step->row);
+    const char letter = value == CLASS_INT ? 'i' : 'f';
+    const char *base = value == CLASS_INT ? "int" : "float";
+    char type[16], name[80];
+    if (width == 1)
+        (void)snprintf(type, sizeof type, "%s", base);
+    else
+        (void)snprintf(type, sizeof type, "%s%d", base, width);
+    (void)snprintf(name, sizeof name, "ew_%s_%d_%c%d", row->name, step->which, letter, width);
+    tw_text_printf(text, "#ifndef EW_%s\n#define EW_%s\n#define V %s\n", name, name, type);
+    if (width == 1)
+        tw_text_puts(text, "#define SEL(c, t, e) ((c) ? (V)(t) : (V)(e))\n"
+                           "#define SHR(x, z) ((int)((uint)(x) >> ((z) & 31)))\n");
+    else
+        tw_text_printf(text,
+                       "#define SEL(c, t, e) select((V)(e), (V)(t), c)\n"
+                       "#define SHR(x, z) as_int%d(as_uint%d(x) >> as_uint%d((z) & 31))\n",
+                       width, width, width);
+    tw_text_puts(text, value == CLASS_INT ? int_macros : float_macros);
+    tw_text_printf(text, "static inline V %s(", name);
+    if (step->which)
+        tw_text_puts(text, "const V dy");
+    const char *separator = step->which ? ", " : "";
+    for (const char *v = row_variables(row, step->which); *v; v++) {
+        tw_text_printf(text, "%sconst V %c", separator, *v - 'A' + 'a');
+        separator = ", ";
+    }
+    const char *expression = row_text(row, step->which);
+    for (int p = 0; p < 2; p++) {
+        const char parameter[] = {'p', (char)('0' + p), 0};
+        if (strstr(expression, parameter))
+            tw_text_printf(text, ", const float %s", parameter);
+    }
+    tw_text_printf(text, ")\n{\n    return (V)(%s(%s));\n}\n%s#endif\n", step->which ? "dy * " : "", expression,
+                   undefine);
+}
+
+/* ---- the macro EPILOGUE ---- */
+
+static void print_float(double value, tw_text *text)
+{
+    if (value != value || value > 3.4028235e38 || value < -3.4028235e38) {
+        tw_text_puts(text, value != value ? "NAN" : value > 0 ? "INFINITY" : "(-INFINITY)");
+        return;
+    }
+    tw_text number = {.context = text->context};
+    tw_text_double(&number, value);
+    if (number.failed || !number.data) {
+        text->failed = true;
+        return;
+    }
+    const bool plain = strpbrk(number.data, ".e") != NULL;
+    tw_text_printf(text, "(%s%sf)", number.data, plain ? "" : ".0");
+    tw_text_clear(&number);
+}
+
+static void print_dim(tw_dim dim, tw_text *text)
+{
+    if (!dim.letters)
+        tw_text_printf(text, "%lld", (long long)dim.scale);
+    else if (dim.scale == 1)
+        tw_text_puts(text, "n");
+    else
+        tw_text_printf(text, "(%lld * n)", (long long)dim.scale);
+}
+
+/* Argument `s` in the class that its user computes in. */
+static void print_argument(const tw_expr *expr, int s, value_class want, const value_class *classes, tw_text *text)
+{
+    const tw_expr_step *step = &expr->step[s];
+    const char *vector = want == CLASS_INT ? "INTV" : "FLOATV";
+    if (step->kind == TW_EXPR_CONST) {
+        tw_text_printf(text, "(%s(W))(", vector);
+        if (want == CLASS_INT)
+            tw_text_printf(text, "%lld", (long long)step->number[0]);
+        else
+            print_float(step->number[0], text);
+        tw_text_puts(text, ")");
+    } else if (step->kind == TW_EXPR_EXTENT) {
+        tw_text_printf(text, "(%s(W))(", vector);
+        print_dim(step->dim, text);
+        tw_text_puts(text, ")");
+    } else if (classes[s] == want) {
+        tw_text_printf(text, "t%d", s);
+    } else {
+        tw_text_printf(text, "%s(W, t%d)", want == CLASS_INT ? "TO_INT" : "TO_FLOAT", s);
+    }
+}
+
+/* Index of a broadcast operand: the places in the outer dimensions, times the operand's strides. */
+static void print_general_index(const tw_expr *expr, const tw_operand *operand, tw_text *text)
+{
+    const tw_shape *out = &expr->shape, *in = &operand->shape;
+    const int shift = out->rank - in->rank;
+    bool outermost = true;
+    for (int d = 0; d < out->rank - 1; d++) {
+        const int t = d - shift;
+        if (t >= 0 && !tw_dim_is_one(in->dim[t])) {
+            tw_text_puts(text, "((at) / ");
+            print_dim(tw_shape_span(out, d + 1, out->rank), text);
+            if (!outermost) {
+                tw_text_puts(text, " % ");
+                print_dim(out->dim[d], text);
+            }
+            tw_text_puts(text, ") * ");
+            print_dim(tw_shape_span(in, t + 1, in->rank), text);
+            tw_text_puts(text, " + ");
+        }
+        outermost &= tw_dim_is_one(out->dim[d]);
+    }
+    const bool along = in->rank > 0 && !tw_dim_is_one(in->dim[in->rank - 1]);
+    tw_text_puts(text, along ? "(col)" : "0");
+}
+
+static void print_load(const tw_expr *expr, int o, tw_text *text)
+{
+    const tw_operand *operand = &expr->operand[o];
+    const char *type = tw_type_name(operand->type);
+    const tw_shape *in = &operand->shape;
+    const bool splat = operand->access == TW_ACCESS_SCALAR ||
+                       (operand->access == TW_ACCESS_GENERAL &&
+                        (in->rank == 0 || tw_dim_is_one(in->dim[in->rank - 1])));
+    if (splat)
+        tw_text_printf(text, "(%s(W))(tw_load_%s_1(", tw_type_is_real(operand->type) ? "FLOATV" : "INTV", type);
+    else
+        tw_text_printf(text, "TW_CAT(tw_load_%s_, W)(", type);
+    tw_text_printf(text, "e%d_base + e%d_offset + (", o, o);
+    if (operand->access == TW_ACCESS_SAME)
+        tw_text_puts(text, "at");
+    else if (operand->access == TW_ACCESS_ROW)
+        tw_text_puts(text, "col");
+    else if (operand->access == TW_ACCESS_SCALAR)
+        tw_text_puts(text, "0");
+    else
+        print_general_index(expr, operand, text);
+    tw_text_puts(text, splat ? ")))" : "))");
+}
+
+static void print_row_call(const tw_expr *expr, int s, const value_class *classes, tw_text *text)
+{
+    const tw_expr_step *step = &expr->step[s];
+    const tw_row *row = tw_row_get(step->row);
+    tw_text_printf(text, "TW_CAT(ew_%s_%d_%c, W)(", row->name, step->which, classes[s] == CLASS_INT ? 'i' : 'f');
+    for (int i = 0; i < step->n_args; i++) {
+        tw_text_puts(text, i ? ", " : "");
+        print_argument(expr, step->arg[i], classes[s], classes, text);
+    }
+    for (int p = 0; p < 2; p++) {
+        const char parameter[] = {'p', (char)('0' + p), 0};
+        if (strstr(row_text(row, step->which), parameter)) {
+            tw_text_puts(text, ", ");
+            print_float(step->number[p], text);
+        }
+    }
+    tw_text_puts(text, ")");
+}
+
+static void print_cast(const tw_expr *expr, int s, const value_class *classes, tw_text *text)
+{
+    const tw_expr_step *step = &expr->step[s];
+    const value_class source = classes[step->arg[0]] == CLASS_ANY ? CLASS_FLOAT : classes[step->arg[0]];
+    if (step->type == TW_BOOL) { /* vector comparisons give -1 */
+        tw_text_puts(text, "(");
+        print_argument(expr, step->arg[0], source, classes, text);
+        tw_text_puts(text, " != 0) & 1");
+    } else {
+        print_argument(expr, step->arg[0], classes[s], classes, text);
+        if (step->type == TW_U8)
+            tw_text_puts(text, " & 255");
+    }
+}
+
+static void print_step(const tw_expr *expr, int s, const value_class *classes, tw_text *text)
+{
+    const tw_expr_step *step = &expr->step[s];
+    if (step->kind == TW_EXPR_CONST || step->kind == TW_EXPR_EXTENT)
+        return; /* written where it is used */
+    tw_text_printf(text, " \\\n        const %s(W) t%d = ", classes[s] == CLASS_INT ? "INTV" : "FLOATV", s);
+    switch (step->kind) {
+    case TW_EXPR_VALUE:
+        tw_text_puts(text, "v");
+        break;
+    case TW_EXPR_LOAD:
+        print_load(expr, step->arg[0], text);
+        break;
+    case TW_EXPR_UNIFORM:
+    case TW_EXPR_NORMAL:
+        tw_text_printf(text, "TW_CAT(tw_random_%s_, W)(seed_lo, seed_hi, step, line, %uu, %uu, (ulong)(at))",
+                       step->kind == TW_EXPR_UNIFORM ? "uniform" : "normal", (unsigned)(step->hash & 0xffffffffu),
+                       (unsigned)(step->hash >> 32));
+        break;
+    case TW_EXPR_CAST:
+        print_cast(expr, s, classes, text);
+        break;
+    default:
+        print_row_call(expr, s, classes, text);
+    }
+    tw_text_puts(text, ";");
+}
+
+bool tw_expr_random(const tw_expr *expr)
+{
+    for (int s = 0; s < expr->n_steps; s++)
+        if (expr->step[s].kind == TW_EXPR_UNIFORM || expr->step[s].kind == TW_EXPR_NORMAL)
+            return true;
+    return false;
+}
+
+bool tw_expr_linear(const tw_expr *expr)
+{
+    for (int o = 0; o < expr->n_operands; o++)
+        if (expr->operand[o].access != TW_ACCESS_SAME && expr->operand[o].access != TW_ACCESS_SCALAR)
+            return false;
+    return true;
+}
+
+static void print_parameters(const tw_expr *expr, tw_text *text)
+{
+    tw_text_puts(text, "#define EPILOGUE_PARAMS");
+    for (int o = 0; o < expr->n_operands; o++)
+        tw_text_printf(text, ", __global const tw_storage_%s *e%d_base, const ulong e%d_offset",
+                       tw_type_name(expr->operand[o].type), o, o);
+    for (int o = 0; o < expr->n_stores; o++)
+        tw_text_printf(text, ", __global tw_storage_%s *s%d_base, const ulong s%d_offset",
+                       tw_type_name(expr->store[o].type), o, o);
+    if (tw_expr_random(expr))
+        tw_text_puts(text, ", const uint seed_lo, const uint seed_hi, const uint step, const uint line");
+    tw_text_puts(text, "\n");
+}
+
+void tw_expr_print(const tw_expr *expr, unsigned widths, tw_text *text)
+{
+    value_class classes[TW_MAX_STEPS];
+    for (int s = 0; s < expr->n_steps; s++) {
+        classes[s] = class_of_step(expr, s, classes);
+        for (int width = 1; width <= 16 && expr->step[s].kind == TW_EXPR_ROW; width *= 2)
+            if (widths & (unsigned)width)
+                print_function(&expr->step[s], classes[s], width, text);
+    }
+    print_parameters(expr, text);
+    tw_text_puts(text, "#define EPILOGUE(W, v, at, col) \\\n    do {");
+    for (int s = 0; s < expr->n_steps; s++)
+        print_step(expr, s, classes, text);
+    for (int o = 0; o < expr->n_stores; o++) {
+        const tw_expr_store *store = &expr->store[o];
+        tw_text_printf(text, " \\\n        TW_CAT(tw_store_%s_, W)(s%d_base + s%d_offset + (at), ",
+                       tw_type_name(store->type), o, o);
+        print_argument(expr, store->step, class_of_type(store->type), classes, text);
+        tw_text_puts(text, ");");
+    }
+    tw_text_puts(text, " \\\n    } while (0)\n");
+}

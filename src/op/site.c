@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// Building candidates: launches, their arguments and macros, in the arena of the recipe.
+#include "op/site.h"
+#include "base/text.h"
+#include "op/expr.h"
+#include <inttypes.h>
+#include <stdio.h>
+
+static void out_of_memory(tw_site *site)
+{
+    if (site->status == TW_OK)
+        site->status = tw_fail_memory(&site->error);
+}
+
+tw_candidate *tw_site_candidate(tw_site *site, tw_family family, const char *name)
+{
+    if (site->caps->family != family || site->status != TW_OK)
+        return NULL;
+    tw_candidate **grown = tw_arena_alloc(site->arena, (size_t)(site->n_candidates + 1) * sizeof *grown);
+    tw_candidate *candidate = tw_arena_alloc(site->arena, sizeof *candidate);
+    if (!grown || !candidate) {
+        out_of_memory(site);
+        return NULL;
+    }
+    if (site->n_candidates)
+        memcpy(grown, site->candidates, (size_t)site->n_candidates * sizeof *grown);
+    *candidate = (tw_candidate){.name = name, .family = family};
+    grown[site->n_candidates++] = candidate;
+    site->candidates = grown;
+    return candidate;
+}
+
+int tw_candidate_workspace(tw_site *site, tw_candidate *candidate, tw_type type, tw_dim count, const char *label)
+{
+    if (!candidate)
+        return -1;
+    assert(candidate->n_workspaces < TW_COUNT(candidate->workspace));
+    const int id = site->new_tensor(site->recipe, label, type, count);
+    if (id < 0)
+        out_of_memory(site);
+    else
+        candidate->workspace[candidate->n_workspaces++] = id;
+    return id;
+}
+
+tw_launch *tw_candidate_launch(tw_site *site, tw_candidate *candidate, const char *file, const char *entry)
+{
+    if (!candidate)
+        return NULL;
+    assert(candidate->n_launches < TW_COUNT(candidate->launch));
+    tw_launch *launch = tw_arena_alloc(site->arena, sizeof *launch);
+    if (!launch) {
+        out_of_memory(site);
+        return NULL;
+    }
+    *launch = (tw_launch){.label = site->label, .file = file, .macros = "", .entry = entry, .dims = 1};
+    for (int d = 0; d < 3; d++)
+        tw_launch_global(launch, d, TW_DIM(1), 1, 1);
+    candidate->launch[candidate->n_launches++] = launch;
+    return launch;
+}
+
+/* ---- macros ---- */
+
+static void append_macros(tw_site *site, tw_launch *launch, const char *more)
+{
+    if (!launch)
+        return;
+    const char *text = tw_arena_printf(site->arena, "%s%s", launch->macros, more);
+    if (text)
+        launch->macros = text;
+    else
+        out_of_memory(site);
+}
+
+void tw_launch_define_text(tw_site *site, tw_launch *launch, const char *name, const char *value)
+{
+    char line[256];
+    const int length = snprintf(line, sizeof line, "#define %s %s\n", name, value);
+    assert(length > 0 && length < (int)sizeof line);
+    (void)length;
+    append_macros(site, launch, line);
+}
+
+void tw_launch_define(tw_site *site, tw_launch *launch, const char *name, int64_t value)
+{
+    char number[32];
+    (void)snprintf(number, sizeof number, value < 0 ? "(%" PRId64 ")" : "%" PRId64, value);
+    tw_launch_define_text(site, launch, name, number);
+}
+
+void tw_launch_define_dim(tw_site *site, tw_launch *launch, const char *name, tw_dim value)
+{
+    char text[48];
+    if (!value.letters)
+        (void)snprintf(text, sizeof text, "%" PRId64, value.scale);
+    else if (value.scale == 1)
+        (void)snprintf(text, sizeof text, "n");
+    else
+        (void)snprintf(text, sizeof text, "(%" PRId64 " * n)", value.scale);
+    tw_launch_define_text(site, launch, name, text);
+}
+
+void tw_launch_define_float(tw_site *site, tw_launch *launch, const char *name, double value)
+{
+    tw_text text = {.context = site->arena->context};
+    tw_text_double(&text, value);
+    if (text.failed) {
+        out_of_memory(site);
+        return;
+    }
+    char number[64];
+    const bool plain = strpbrk(text.data, ".einN") != NULL;
+    (void)snprintf(number, sizeof number, "(%s%sf)", text.data, plain ? "" : ".0");
+    tw_text_clear(&text);
+    const bool finite = value - value == 0;
+    tw_launch_define_text(site, launch, name,
+                          finite ? number : value != value ? "NAN" : value > 0 ? "INFINITY" : "(-INFINITY)");
+}
+
+/* ---- arguments ---- */
+
+static void add_argument(tw_launch *launch, tw_arg arg)
+{
+    if (!launch)
+        return;
+    assert(launch->n_args < TW_MAX_ARGS);
+    launch->arg[launch->n_args++] = arg;
+}
+
+static void add_tensor(tw_site *site, tw_launch *launch, const char *name, int id, tw_type type, bool written)
+{
+    char line[96];
+    (void)snprintf(line, sizeof line, id < 0 ? "#define %s_ABSENT\n#define %s_TYPE %s\n" : "#define %.0s%s_TYPE %s\n",
+                   name, name, tw_type_name(type));
+    append_macros(site, launch, line);
+    if (id >= 0)
+        add_argument(launch, (tw_arg){.kind = TW_ARG_TENSOR, .tensor = {id, written}});
+}
+
+void tw_launch_in(tw_site *site, tw_launch *launch, const char *name, int id, tw_type type)
+{
+    add_tensor(site, launch, name, id, type, false);
+}
+
+void tw_launch_out(tw_site *site, tw_launch *launch, const char *name, int id, tw_type type)
+{
+    add_tensor(site, launch, name, id, type, true);
+}
+
+void tw_launch_int(tw_site *site, tw_launch *launch, int value)
+{
+    (void)site;
+    add_argument(launch, (tw_arg){.kind = TW_ARG_INT, .i = value});
+}
+
+void tw_launch_float(tw_site *site, tw_launch *launch, float value)
+{
+    (void)site;
+    add_argument(launch, (tw_arg){.kind = TW_ARG_FLOAT, .f = value});
+}
+
+void tw_launch_user(tw_site *site, tw_launch *launch, int slot)
+{
+    (void)site;
+    add_argument(launch, (tw_arg){.kind = TW_ARG_USER, .slot = slot});
+}
+
+void tw_launch_seed(tw_site *site, tw_launch *launch)
+{
+    (void)site;
+    add_argument(launch, (tw_arg){.kind = TW_ARG_SEED});
+    add_argument(launch, (tw_arg){.kind = TW_ARG_STEP});
+    add_argument(launch, (tw_arg){.kind = TW_ARG_LINE});
+}
+
+void tw_launch_epilogue(tw_site *site, tw_launch *launch, unsigned widths)
+{
+    if (!launch)
+        return;
+    const tw_expr *expr = site->epilogue;
+    for (int o = 0; o < expr->n_operands; o++)
+        add_argument(launch, (tw_arg){.kind = TW_ARG_TENSOR, .tensor = {expr->operand[o].tensor, false}});
+    for (int o = 0; o < expr->n_stores; o++)
+        add_argument(launch, (tw_arg){.kind = TW_ARG_TENSOR, .tensor = {expr->store[o].tensor, true}});
+    if (tw_expr_random(expr))
+        tw_launch_seed(site, launch);
+    tw_text text = {.context = site->arena->context};
+    tw_expr_print(expr, widths, &text);
+    if (text.failed)
+        out_of_memory(site);
+    else
+        append_macros(site, launch, text.data);
+    tw_text_clear(&text);
+}
+
+void tw_launch_global(tw_launch *launch, int d, tw_dim size, int64_t divide, int local)
+{
+    if (!launch)
+        return;
+    launch->global[d] = size;
+    launch->divide[d] = divide;
+    launch->local[d] = local;
+    launch->dims = TW_MAX(launch->dims, d + 1);
+}
+
+const tw_shape *tw_site_in_shape(const tw_site *site, int input) { return &site->call->input[input]->shape; }
+const tw_shape *tw_site_out_shape(const tw_site *site, int result) { return &site->call->result[result]->shape; }
+tw_type tw_site_in_type(const tw_site *site, int input) { return site->call->input[input]->type; }
+tw_type tw_site_out_type(const tw_site *site, int result) { return site->call->result[result]->type; }
+
+/* ---- a stage of elementwise calls alone ---- */
+
+/* Elements that one work-item of the simd family takes: enough to outweigh a launch's cost per work-group, and at
+ * least four work-groups a compute unit where there is so much. */
+static int64_t chunk(int64_t count, int units)
+{
+    const int64_t share = (count / (4 * units) + 15) / 16 * 16;
+    return TW_MIN(TW_MAX(share, 2048), 16384);
+}
+
+static void elementwise_simd(tw_site *site, int64_t count)
+{
+    tw_candidate *c = tw_site_candidate(site, TW_FAMILY_SIMD, "elementwise_simd");
+    tw_launch *l = tw_candidate_launch(site, c, "elementwise.cl", "elementwise");
+    if (!l)
+        return;
+    const tw_shape *shape = &site->epilogue->shape;
+    const tw_dim cols = shape->rank ? shape->dim[shape->rank - 1] : TW_DIM(1);
+    const bool linear = tw_expr_linear(site->epilogue);
+    const int64_t elements = chunk(count, site->caps->units);
+    const int64_t rows = TW_MAX(1, elements / TW_MAX(1, cols.scale));
+    if (linear)
+        tw_launch_define(site, l, "LINEAR", 1);
+    tw_launch_define_dim(site, l, "COUNT", tw_shape_count(shape));
+    tw_launch_define_dim(site, l, "COLS", cols);
+    tw_launch_define(site, l, "CHUNK", linear ? elements : rows);
+    tw_launch_define(site, l, "VW", site->caps->vector);
+    tw_launch_epilogue(site, l, (unsigned)site->caps->vector | 1u);
+    if (linear)
+        tw_launch_global(l, 0, tw_shape_count(shape), elements, 1);
+    else
+        tw_launch_global(l, 0, tw_shape_span(shape, 0, shape->rank - 1), rows, 1);
+}
+
+static void elementwise_simt(tw_site *site)
+{
+    tw_candidate *c = tw_site_candidate(site, TW_FAMILY_SIMT, "elementwise_simt");
+    tw_launch *l = tw_candidate_launch(site, c, "elementwise.cl", "elementwise");
+    const tw_shape *shape = &site->epilogue->shape;
+    tw_launch_define_dim(site, l, "COUNT", tw_shape_count(shape));
+    tw_launch_define_dim(site, l, "COLS", shape->rank ? shape->dim[shape->rank - 1] : TW_DIM(1));
+    tw_launch_define(site, l, "VW", 1);
+    if (l)
+        tw_launch_epilogue(site, l, 1);
+    tw_launch_global(l, 0, tw_shape_count(shape), 64, 64);
+}
+
+void tw_elementwise_variants(tw_site *site, int64_t batch)
+{
+    elementwise_simd(site, tw_dim_at(tw_shape_count(&site->epilogue->shape), batch));
+    elementwise_simt(site);
+}
