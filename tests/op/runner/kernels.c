@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every candidate of every stage on an OpenCL device, each tensor at an odd element offset between
+// canaries, held against the C reference of the stage on equal inputs.
+//
+// All tensors lie in one buffer filled with a pattern that is NaN as f32, f16 and bf16 and absurd
+// as an integer: reads beyond a tensor show in the results, writes beyond it show in the pattern.
+#include "base/half.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "runner.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define CANARY 0x7FEDFFEDu
+#define GAP                                                                                        \
+    192 /* bytes of canary before each tensor, and its offset is an odd number of elements */
+
+typedef struct built {
+    uint64_t key;
+    tw_program *program;
+    tw_kernel *kernel;
+} built;
+
+struct row_bench {
+    tw_context *context;
+    tw_device *device;
+    tw_queue *queue;
+    built *cache;
+    int n_cache, capacity;
+};
+
+bool row_bench_open(row_bench **bench, tw_context *context, tw_error *error)
+{
+    row_bench *b = calloc(1, sizeof *b);
+    b->context = context;
+    *bench = b;
+    if (tw_device_open(context, NULL, &b->device, error) != TW_OK)
+        return false;
+    return !b->device->backend->program_build ||
+           b->device->backend->queue_create(b->device, false, &b->queue, error) == TW_OK;
+}
+
+void row_bench_close(row_bench **bench)
+{
+    row_bench *b = *bench;
+    if (!b)
+        return;
+    for (int i = 0; i < b->n_cache; i++) {
+        b->device->backend->kernel_destroy(b->device, &b->cache[i].kernel);
+        b->device->backend->program_destroy(b->device, &b->cache[i].program);
+    }
+    free(b->cache);
+    if (b->queue)
+        b->device->backend->queue_destroy(b->device, &b->queue);
+    tw_device_destroy(&b->device);
+    free(b);
+    *bench = NULL;
+}
+
+const tw_caps *row_bench_caps(const row_bench *bench)
+{
+    return bench->device->backend->program_build ? &bench->device->caps : NULL;
+}
+
+/* The kernel of a launch: a program of its own, built once for all rows of this process. */
+static tw_kernel *kernel_of(row_bench *b, const tw_launch *launch, tw_error *error)
+{
+    tw_text text = {.context = b->context};
+    tw_kernel *kernel = NULL;
+    tw_text_puts(&text, tw_kernel_text("core/core.cl"));
+    tw_text_printf(&text, "\n#define KERNEL(name) name\n%s\n#line 1 \"%s\"\n", launch->macros,
+                   launch->file);
+    tw_text_puts(&text, tw_kernel_text(launch->file) ? tw_kernel_text(launch->file)
+                                                     : "#error no such kernel file\n");
+    const uint64_t key = tw_hash(tw_hash_text(launch->entry), text.data, text.length);
+    for (int i = 0; i < b->n_cache && !kernel; i++)
+        if (b->cache[i].key == key)
+            kernel = b->cache[i].kernel;
+    if (!kernel) {
+        const tw_backend *backend = b->device->backend;
+        built new = {.key = key};
+        if (b->n_cache == b->capacity)
+            b->cache = realloc(b->cache, (size_t)(b->capacity += 64) * sizeof *b->cache);
+        if (backend->program_build(b->device, text.data, text.length, &new.program, error) ==
+            TW_OK) {
+            if (backend->kernel_create(b->device, new.program, launch->entry, &new.kernel, error) ==
+                TW_OK)
+                b->cache[b->n_cache++] = new;
+            else
+                backend->program_destroy(b->device, &new.program);
+        }
+        kernel = new.kernel;
+    }
+    tw_text_clear(&text);
+    return kernel;
+}
+
+/* ---- where the tensors lie, and their values as bytes ---- */
+
+typedef struct ground {
+    row_bench *bench;
+    const tw_recipe *recipe;
+    uint64_t *offset; /* bytes, by tensor id */
+    uint64_t bytes;
+    uint8_t *before, *after, *again; /* images of the buffer */
+    tw_buffer *buffer;
+} ground;
+
+static bool ground_open(ground *g, row_bench *bench, const tw_recipe *recipe, tw_error *error)
+{
+    *g = (ground){.bench = bench, .recipe = recipe};
+    g->offset = calloc((size_t)recipe->n_tensors + 1, sizeof *g->offset);
+    uint64_t at = 0;
+    for (int i = 0; i < recipe->n_tensors; i++) {
+        const uint64_t size = tw_type_size(recipe->tensor[i].type);
+        at = (at + GAP + 63) / 64 * 64;
+        g->offset[i] = at + size * (2 * (uint64_t)(i % 5) + 1);
+        at = g->offset[i] + (uint64_t)tw_dim_at(recipe->tensor[i].count, recipe->batch) * size;
+    }
+    g->bytes = (at + 2 * GAP + 63) / 64 * 64;
+    g->before = malloc(g->bytes);
+    g->after = malloc(g->bytes);
+    g->again = malloc(g->bytes);
+    return bench->device->backend->buffer_create(bench->device, g->bytes, &g->buffer, error) ==
+           TW_OK;
+}
+
+static void ground_close(ground *g)
+{
+    if (g->buffer)
+        g->bench->device->backend->buffer_destroy(g->bench->device, &g->buffer);
+    free(g->offset);
+    free(g->before);
+    free(g->after);
+    free(g->again);
+}
+
+static void store(const tw_type type, uint8_t *at, const void *data, const int64_t i)
+{
+    const double v = row_get(type, data, i);
+    const float f = (float)v;
+    const uint16_t half = type == TW_F16 ? tw_to_f16(f) : tw_to_bf16(f);
+    const int32_t integer = type == TW_I32 ? (int32_t)v : 0;
+    const uint8_t byte = type == TW_U8 || type == TW_BOOL ? (uint8_t)v : 0;
+    const void *from = type == TW_F32            ? (const void *)&f
+                       : type == TW_I32          ? (const void *)&integer
+                       : tw_type_size(type) == 1 ? (const void *)&byte
+                                                 : (const void *)&half;
+    memcpy(at, from, tw_type_size(type));
+}
+
+static double load(const tw_type type, const uint8_t *at)
+{
+    float f;
+    int32_t integer;
+    uint16_t half;
+    if (type == TW_F32)
+        return memcpy(&f, at, 4), f;
+    if (type == TW_I32)
+        return memcpy(&integer, at, 4), integer;
+    if (tw_type_size(type) == 1)
+        return *at;
+    memcpy(&half, at, 2);
+    return type == TW_F16 ? tw_from_f16(half) : tw_from_bf16(half);
+}
+
+static int64_t count_at(const ground *g, const int id, const int64_t n)
+{
+    return tw_dim_at(g->recipe->tensor[id].count, n);
+}
+
+/* What a candidate does with a tensor. */
+enum { READ = 1, WRITTEN = 2, WORKSPACE = 4 };
+
+static void uses_of(const ground *g, const tw_candidate *candidate, uint8_t *uses)
+{
+    memset(uses, 0, (size_t)g->recipe->n_tensors);
+    for (int l = 0; l < candidate->n_launches; l++)
+        for (int a = 0; a < candidate->launch[l]->n_args; a++) {
+            const tw_arg *arg = &candidate->launch[l]->arg[a];
+            if (arg->kind == TW_ARG_TENSOR)
+                uses[arg->tensor.id] |= arg->tensor.written ? WRITTEN : READ;
+        }
+    for (int w = 0; w < candidate->n_workspaces; w++)
+        uses[candidate->workspace[w]] |= WORKSPACE;
+}
+
+/* The image before a run: canaries, and the values of what is read. */
+static void paint(ground *g, const row_memory *m, const uint8_t *uses)
+{
+    const uint32_t canary = CANARY;
+    for (uint64_t at = 0; at < g->bytes; at += sizeof canary)
+        memcpy(g->before + at, &canary, sizeof canary);
+    for (int id = 0; id < g->recipe->n_tensors; id++) {
+        const tw_type type = g->recipe->tensor[id].type;
+        if ((uses[id] & READ) && m->known[id] && !(uses[id] & (WORKSPACE | WRITTEN)))
+            for (int64_t i = 0; i < count_at(g, id, m->runtime.n); i++)
+                store(type, g->before + g->offset[id] + (uint64_t)i * tw_type_size(type),
+                      m->data[id], i);
+    }
+}
+
+/* ---- running ---- */
+
+static tw_kernel_arg number(const int32_t value)
+{
+    return (tw_kernel_arg){.size = 4, .value.i = value};
+}
+
+/* Fills the arguments of a launch; returns how many. */
+static int arguments(const ground *g, const tw_launch *launch, const tw_runtime *runtime,
+                     tw_kernel_arg *args)
+{
+    int count = 0;
+    args[count++] = number((int32_t)runtime->n);
+    for (int i = 0; i < launch->n_args; i++) {
+        const tw_arg *arg = &launch->arg[i];
+        if (arg->kind == TW_ARG_TENSOR) {
+            const uint64_t size = tw_type_size(g->recipe->tensor[arg->tensor.id].type);
+            args[count++] =
+                (tw_kernel_arg){.buffer = g->buffer, .offset = g->offset[arg->tensor.id] / size};
+        } else if (arg->kind == TW_ARG_SEED) {
+            args[count++] = (tw_kernel_arg){.size = 4, .value.u = (uint32_t)runtime->seed};
+            args[count++] = (tw_kernel_arg){.size = 4, .value.u = (uint32_t)(runtime->seed >> 32)};
+        } else if (arg->kind == TW_ARG_FLOAT || arg->kind == TW_ARG_USER) {
+            const float f = arg->kind == TW_ARG_FLOAT ? arg->f : runtime->user[arg->slot];
+            args[count++] = (tw_kernel_arg){.size = 4, .value.f = f};
+        } else if (arg->kind == TW_ARG_DIM) {
+            args[count++] = number((int32_t)tw_dim_at(arg->dim, runtime->n));
+        } else {
+            args[count++] =
+                arg->kind == TW_ARG_STEP ? number((int32_t)runtime->step) : number(arg->i);
+        }
+    }
+    return count;
+}
+
+static tw_status launch_all(ground *g, const tw_candidate *candidate, const tw_runtime *runtime,
+                            tw_error *error)
+{
+    const tw_backend *backend = g->bench->device->backend;
+    for (int l = 0; l < candidate->n_launches; l++) {
+        const tw_launch *launch = candidate->launch[l];
+        tw_kernel_arg args[2 * TW_MAX_ARGS + 1];
+        const int n_args = arguments(g, launch, runtime, args);
+        const int64_t groups[3] = {tw_launch_groups(launch, 0, runtime->n),
+                                   tw_launch_groups(launch, 1, runtime->n),
+                                   tw_launch_groups(launch, 2, runtime->n)};
+        tw_kernel *kernel = kernel_of(g->bench, launch, error);
+        if (!kernel)
+            return error->code;
+        TW_TRY(backend->launch(g->bench->queue, kernel, n_args, args, launch->dims, groups,
+                               launch->local, 0, NULL, NULL, error));
+    }
+    return TW_OK;
+}
+
+static tw_status run(ground *g, const tw_candidate *candidate, const tw_runtime *runtime,
+                     uint8_t *image, tw_error *error)
+{
+    const tw_backend *backend = g->bench->device->backend;
+    tw_queue *queue = g->bench->queue;
+    TW_TRY(backend->write(queue, g->buffer, 0, g->bytes, g->before, 0, NULL, NULL, error));
+    TW_TRY(launch_all(g, candidate, runtime, error));
+    TW_TRY(backend->read(queue, g->buffer, 0, g->bytes, image, 0, NULL, NULL, error));
+    return backend->finish(queue, error);
+}
+
+/* Best of a few passes over the candidate's launches, in milliseconds. */
+static double best_time(ground *g, const tw_candidate *candidate, const tw_runtime *runtime)
+{
+    tw_error error;
+    double best = INFINITY;
+    for (int pass = 0; pass < 5; pass++) {
+        struct timespec start, end;
+        clock_gettime(CLOCK_MONOTONIC, &start);
+        for (int i = 0; i < 10; i++)
+            if (launch_all(g, candidate, runtime, &error) != TW_OK)
+                return NAN;
+        if (g->bench->device->backend->finish(g->bench->queue, &error) != TW_OK)
+            return NAN;
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        best = fmin(best, ((double)(end.tv_sec - start.tv_sec) * 1e3 +
+                           (double)(end.tv_nsec - start.tv_nsec) * 1e-6) /
+                              10);
+    }
+    return best;
+}
+
+/* ---- checks ---- */
+
+/* Bytes that may have changed: written tensors at batch n, workspaces as a whole. */
+static bool check_canaries(const ground *g, const uint8_t *uses, const int64_t n, char *message)
+{
+    uint64_t at = 0;
+    for (int id = 0; id <= g->recipe->n_tensors; id++) {
+        const bool end = id == g->recipe->n_tensors;
+        if (!end && !(uses[id] & (WRITTEN | WORKSPACE)))
+            continue;
+        const uint64_t to = end ? g->bytes : g->offset[id];
+        for (; at < to; at++)
+            if (g->before[at] != g->after[at])
+                break;
+        if (at < to) {
+            int nearest = 0;
+            for (int k = 0; k < g->recipe->n_tensors; k++)
+                nearest = g->offset[k] <= at ? k : nearest;
+            const uint64_t size = tw_type_size(g->recipe->tensor[nearest].type);
+            snprintf(
+                message, ROW_MESSAGE, "writes where it must not: %s[%lld] of %lld at batch %lld",
+                g->recipe->tensor[nearest].label, (long long)((at - g->offset[nearest]) / size),
+                (long long)count_at(g, nearest, n), (long long)n);
+            return false;
+        }
+        if (!end)
+            at = to + (uint64_t)count_at(g, id, uses[id] & WORKSPACE ? g->recipe->batch : n) *
+                          tw_type_size(g->recipe->tensor[id].type);
+    }
+    return true;
+}
+
+static double tolerance_of(const tw_type type, const double asked)
+{
+    const double plain = asked > 0 ? asked : 2e-5;
+    return type == TW_F32    ? plain
+           : type == TW_F16  ? fmax(plain, 1e-3)
+           : type == TW_BF16 ? fmax(plain, 8e-3)
+                             : 0;
+}
+
+/* The written results against the reference's. */
+static bool check_values(const ground *g, const row_memory *m, const uint8_t *uses,
+                         const double asked, char *message)
+{
+    for (int id = 0; id < g->recipe->n_tensors; id++) {
+        if (!(uses[id] & WRITTEN) || (uses[id] & WORKSPACE) || !m->known[id])
+            continue;
+        const tw_type type = g->recipe->tensor[id].type;
+        const int64_t count = count_at(g, id, m->runtime.n);
+        double scale = 0;
+        for (int64_t i = 0; i < count; i++) {
+            const double want = fabs(row_get(type, m->data[id], i));
+            scale = isfinite(want) ? fmax(scale, want) : scale;
+        }
+        for (int64_t i = 0; i < count; i++) {
+            const double want = row_get(type, m->data[id], i);
+            const double got =
+                load(type, g->after + g->offset[id] + (uint64_t)i * tw_type_size(type));
+            if (isnan(want)
+                    ? isnan(got)
+                    : got == want || fabs(got - want) <= tolerance_of(type, asked) * (1 + scale))
+                continue;
+            snprintf(message, ROW_MESSAGE,
+                     "%s[%lld] of %lld at batch %lld: got %.9g, want %.9g (largest %.3g)",
+                     g->recipe->tensor[id].label, (long long)i, (long long)count,
+                     (long long)m->runtime.n, got, want, scale);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_again(const ground *g, const uint8_t *uses, const int64_t n, char *message)
+{
+    for (int id = 0; id < g->recipe->n_tensors; id++) {
+        const uint64_t bytes =
+            (uint64_t)count_at(g, id, n) * tw_type_size(g->recipe->tensor[id].type);
+        if ((uses[id] & WRITTEN) && !(uses[id] & WORKSPACE) &&
+            memcmp(g->after + g->offset[id], g->again + g->offset[id], bytes) != 0) {
+            snprintf(message, ROW_MESSAGE, "%s differs from run to run at batch %lld",
+                     g->recipe->tensor[id].label, (long long)n);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_candidate(ground *g, const tw_candidate *candidate, const row_memory *m,
+                            const double tolerance, char *message)
+{
+    tw_error error = {0};
+    uint8_t *uses = malloc((size_t)g->recipe->n_tensors + 1);
+    uses_of(g, candidate, uses);
+    paint(g, m, uses);
+    bool good = run(g, candidate, &m->runtime, g->after, &error) == TW_OK &&
+                run(g, candidate, &m->runtime, g->again, &error) == TW_OK;
+    if (!good)
+        snprintf(message, ROW_MESSAGE, "%s", error.text);
+    good = good && check_canaries(g, uses, m->runtime.n, message) &&
+           check_values(g, m, uses, tolerance, message) &&
+           check_again(g, uses, m->runtime.n, message);
+    free(uses);
+    return good;
+}
+
+/* One candidate at every batch. */
+static void check_batches(ground *g, row_case *c, const tw_stage *stage,
+                          const tw_candidate *candidate, const row_memory *memories,
+                          const int n_memories, const char *prefix, const bool speed,
+                          const row_report report, void *user)
+{
+    char message[ROW_MESSAGE] = "", name[300];
+    bool good = true;
+    for (int i = 0; i < n_memories && good; i++)
+        good = check_candidate(g, candidate, &memories[i], c->row->tolerance, message);
+    snprintf(name, sizeof name, "%s %s: %s", prefix, stage->label, candidate->name);
+    report(user, good, name, message);
+    if (speed && good) {
+        const double ms = best_time(g, candidate, &memories[0].runtime);
+        printf("# %s: %.4f ms, %.2f GFLOP/s\n", name, ms, 2e-6 * stage->cost / ms);
+    }
+}
+
+static void check_recipe(row_bench *bench, row_case *c, const tw_recipe *recipe, const char *prefix,
+                         const bool speed, const row_report report, void *user)
+{
+    const int64_t batches[3] = {c->batch, 1, c->batch - 1};
+    row_memory memories[3];
+    const int n_memories = c->batch > 2 ? 3 : c->batch;
+    ground g;
+    bool good = ground_open(&g, bench, recipe, &c->error);
+    for (int i = 0; i < n_memories; i++)
+        good = row_memory_open(&memories[i], c, recipe, batches[i]) && good;
+    if (!good)
+        report(user, false, prefix,
+               *c->error.text ? c->error.text
+                              : "the recipe asks for a value that the row does not have");
+    for (int s = 0; s < recipe->n_stages && good; s++) {
+        const tw_stage *stage = &recipe->stage[s];
+        for (int i = 0; i < n_memories; i++)
+            row_stage_run(&memories[i], stage);
+        if (stage->n_candidates == 0)
+            report(user, false, prefix, "a stage has no candidate");
+        for (int k = 0; k < stage->n_candidates; k++)
+            check_batches(&g, c, stage, stage->candidate[k], memories, n_memories, prefix, speed,
+                          report, user);
+        for (int i = 0; i < n_memories; i++)
+            row_stage_round(&memories[i], stage);
+    }
+    for (int i = 0; i < n_memories; i++)
+        row_memory_close(&memories[i]);
+    ground_close(&g);
+}
+
+void row_check_kernels(row_bench *bench, row_case *c, const tw_family family, const row_want want,
+                       const bool speed, const row_report report, void *user)
+{
+    tw_caps caps = bench->device->caps;
+    tw_recipe *recipe = NULL;
+    char prefix[64];
+    caps.family = family;
+    snprintf(prefix, sizeof prefix, "%s %s", family == TW_FAMILY_SIMD ? "simd" : "simt",
+             want == ROW_FORWARD ? "forward" : "gradient");
+    if (row_case_recipe(c, &caps, want, true, &recipe))
+        check_recipe(bench, c, recipe, prefix, speed, report, user);
+    else
+        report(user, false, prefix, c->error.text);
+    tw_recipe_destroy(&recipe);
+}
