@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums, products, extremes of x seen as [OUTER, AXIS, INNER] over AXIS, which may be cut into SLABS.
+//
+// KIND: 1 sum, 2 product, 3 maximum, 4 minimum. MEAN: result divided by AXIS_COUNT. VALUE, VALUEV: float or int.
+// With PARTIAL a slab's results go to part[slab, OUTER, INNER]; a second launch, of form 2, reduces these over slabs in their
+// order, so that the outcome does not depend on timing. LAST: size of the result's last dimension.
+// Form 1, simd, INNER is 1: CHUNK results a work-item. Form 2, simd: BLOCK columns a work-item, vectors across them if VECTOR.
+// Form 3, simt: a work-group of LOCAL items a result. Form 4, simt: an item a result. Form 5: an item a result, any axes:
+// KEPTd, KEPT_STRIDEd and AXISd, AXIS_STRIDEd for d = 0 to 3.
+
+#if KIND == 1
+#define REDUCE_INIT 0
+#define REDUCE(a, b) ((a) + (b))
+#elif KIND == 2
+#define REDUCE_INIT 1
+#define REDUCE(a, b) ((a) * (b))
+#elif INTEGER
+#define REDUCE_INIT (KIND == 3 ? INT_MIN : INT_MAX)
+#define REDUCE(a, b) (KIND == 3 ? max(a, b) : min(a, b))
+#elif KIND == 3
+#define REDUCE_INIT (-INFINITY)
+#define REDUCE(a, b) select(a, b, ((b) > (a)) | ((b) != (b)))
+#else
+#define REDUCE_INIT INFINITY
+#define REDUCE(a, b) select(a, b, ((b) < (a)) | ((b) != (b)))
+#endif
+
+#if PARTIAL
+#define RESULT_PARAMS , TW_OUT(part)
+#define RESULT_USE USE_OUT(part)
+#define RESULT(W, v, at) STORE(W, part, at, v)
+#else
+#define RESULT_PARAMS EPILOGUE_PARAMS
+#define RESULT_USE
+#if MEAN
+#define RESULT(W, v, at) EPILOGUE(W, (v) / (float)(AXIS_COUNT), at, (at) % LAST)
+#else
+#define RESULT(W, v, at) EPILOGUE(W, v, at, (at) % LAST)
+#endif
+#endif
+
+#define SLAB_BOUNDS(slab)                                                                          \
+    const int slab_length = (AXIS + SLABS - 1) / SLABS;                                            \
+    const int from = min((slab)*slab_length, AXIS), to = min(from + slab_length, AXIS)
+
+#if FORM == 1
+__kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
+{
+    USE_IN(x);
+    RESULT_USE;
+    const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, OUTER), slab = tw_group(1);
+    SLAB_BOUNDS(slab);
+    for (int row = begin; row < end; row++) {
+        int i = row * AXIS + from;
+        const int stop = row * AXIS + to;
+        VALUEV(16) v0 = REDUCE_INIT, v1 = REDUCE_INIT, v2 = REDUCE_INIT, v3 = REDUCE_INIT;
+        for (; i + 64 <= stop; i += 64) {
+            const VALUEV(16) a0 = LOAD(16, x, i), a1 = LOAD(16, x, i + 16);
+            const VALUEV(16) a2 = LOAD(16, x, i + 32), a3 = LOAD(16, x, i + 48);
+            v0 = REDUCE(v0, a0);
+            v1 = REDUCE(v1, a1);
+            v2 = REDUCE(v2, a2);
+            v3 = REDUCE(v3, a3);
+        }
+        for (; i + 16 <= stop; i += 16) {
+            const VALUEV(16) a = LOAD(16, x, i);
+            v0 = REDUCE(v0, a);
+        }
+        v0 = REDUCE(v0, v1);
+        v2 = REDUCE(v2, v3);
+        v0 = REDUCE(v0, v2);
+        const VALUEV(8) v8 = REDUCE(v0.lo, v0.hi);
+        const VALUEV(4) v4 = REDUCE(v8.lo, v8.hi);
+        const VALUEV(2) v2_ = REDUCE(v4.lo, v4.hi);
+        VALUE v = REDUCE(v2_.x, v2_.y);
+        for (; i < stop; i++) {
+            const VALUE a = LOAD(1, x, i);
+            v = REDUCE(v, a);
+        }
+        RESULT(1, v, slab * OUTER + row);
+    }
+}
+#elif FORM == 2
+#define REDUCE_COLUMNS(W)                                                                          \
+    for (; column + W <= end; column += W) {                                                       \
+        VALUEV(W) v = REDUCE_INIT, w = REDUCE_INIT;                                                \
+        int r = from;                                                                              \
+        for (; r + 2 <= to; r += 2) {                                                              \
+            const VALUEV(W) a = LOAD(W, x, base + r * INNER + column);                             \
+            const VALUEV(W) b = LOAD(W, x, base + (r + 1) * INNER + column);                       \
+            v = REDUCE(v, a);                                                                      \
+            w = REDUCE(w, b);                                                                      \
+        }                                                                                          \
+        if (r < to) {                                                                              \
+            const VALUEV(W) a = LOAD(W, x, base + r * INNER + column);                             \
+            v = REDUCE(v, a);                                                                      \
+        }                                                                                          \
+        v = REDUCE(v, w);                                                                          \
+        RESULT(W, v, place + column);                                                              \
+    }
+__kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
+{
+    USE_IN(x);
+    RESULT_USE;
+    const int slab = tw_group(1), outer = tw_group(2);
+    const int base = outer * AXIS * INNER, place = (slab * OUTER + outer) * INNER;
+    int column = tw_group(0) * BLOCK;
+    const int end = min(column + BLOCK, INNER);
+    SLAB_BOUNDS(slab);
+#if VECTOR
+    REDUCE_COLUMNS(16)
+    REDUCE_COLUMNS(4)
+#endif
+    REDUCE_COLUMNS(1)
+}
+#undef REDUCE_COLUMNS
+#elif FORM == 3
+__kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
+{
+    USE_IN(x);
+    RESULT_USE;
+    __local VALUE shared[LOCAL];
+    const int item = tw_item(0), row = tw_group(0), slab = tw_group(1);
+    SLAB_BOUNDS(slab);
+    VALUE v = REDUCE_INIT;
+    for (int r = from + item; r < to; r += LOCAL) {
+        const VALUE a = LOAD(1, x, row * AXIS + r);
+        v = REDUCE(v, a);
+    }
+    shared[item] = v;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int half_size = LOCAL / 2; half_size > 0; half_size /= 2) {
+        if (item < half_size) {
+            const VALUE a = shared[item], b = shared[item + half_size];
+            shared[item] = REDUCE(a, b);
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    if (item == 0) {
+        v = shared[0];
+        RESULT(1, v, slab * OUTER + row);
+    }
+}
+#elif FORM == 4
+__kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
+{
+    USE_IN(x);
+    RESULT_USE;
+    const int result = (int)get_global_id(0), slab = tw_group(1);
+    if (result >= OUTER * INNER)
+        return;
+    const int base = (result / INNER) * AXIS * INNER + result % INNER;
+    SLAB_BOUNDS(slab);
+    VALUE v = REDUCE_INIT;
+    for (int r = from; r < to; r++) {
+        const VALUE a = LOAD(1, x, base + r * INNER);
+        v = REDUCE(v, a);
+    }
+    RESULT(1, v, slab * OUTER * INNER + result);
+}
+#else
+__kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
+{
+    USE_IN(x);
+    RESULT_USE;
+    const int result = (int)get_global_id(0);
+    if (result >= OUTER)
+        return;
+    const int k3 = result % KEPT3, rest3 = result / KEPT3;
+    const int k2 = rest3 % KEPT2, rest2 = rest3 / KEPT2;
+    const int k1 = rest2 % KEPT1, k0 = rest2 / KEPT1;
+    const int base = k0 * KEPT_STRIDE0 + k1 * KEPT_STRIDE1 + k2 * KEPT_STRIDE2 + k3 * KEPT_STRIDE3;
+    VALUE v = REDUCE_INIT;
+    for (int r0 = 0; r0 < AXIS0; r0++)
+        for (int r1 = 0; r1 < AXIS1; r1++)
+            for (int r2 = 0; r2 < AXIS2; r2++)
+                for (int r3 = 0; r3 < AXIS3; r3++) {
+                    const VALUE a = LOAD(1, x, base + r0 * AXIS_STRIDE0 + r1 * AXIS_STRIDE1 +
+                                                   r2 * AXIS_STRIDE2 + r3 * AXIS_STRIDE3);
+                    v = REDUCE(v, a);
+                }
+    RESULT(1, v, result);
+}
+#endif
+
+#undef REDUCE_INIT
+#undef REDUCE
+#undef RESULT_PARAMS
+#undef RESULT_USE
+#undef RESULT
+#undef SLAB_BOUNDS

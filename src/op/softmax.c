@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// softmax and log_softmax along an axis, and their gradients: softmax_dx(dy, y), log_softmax_dx(dy, y).
+#include "op/helpers.h"
+#include <math.h>
+
+#define SIMT_LOCAL 64
+
+static const tw_attribute softmax_attributes[] = {
+    {"axis", TW_ATTR_INT, "-1", NULL, "the axis along which results add up to 1"},
+    {NULL, TW_ATTR_INT, NULL, NULL, NULL}};
+
+static tw_status softmax_infer(tw_call *call, tw_error *error)
+{
+    int axis;
+    for (int i = 0; i < call->n_inputs; i++)
+        TW_TRY(tw_expect_real(call, i, error));
+    TW_TRY(tw_axis_of(call, "axis", call->input[0]->shape.rank, &axis, error));
+    if (call->n_inputs == 2 && !tw_shape_equal(&call->input[0]->shape, &call->input[1]->shape))
+        return tw_fail(error, TW_ERROR_SHAPE, "inputs dy and y have different shapes");
+    tw_result_set(call, 0, call->input[0]->type, &call->input[0]->shape);
+    return TW_OK;
+}
+
+static void softmax_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted,
+                         tw_node **dx)
+{
+    if (wanted[0])
+        dx[0] = tw_emit2(g, dy[0], call->result[0], "%s_dx axis=%d", call->op->name,
+                         (int)tw_attr_int(call, "axis"));
+}
+
+/* One row of `count` elements, `stride` apart, from index at. */
+typedef void (*row_function)(const tw_host_call *host, int64_t at, int64_t count, int64_t stride);
+
+static void each_row(const tw_host_call *host, row_function function)
+{
+    const tw_host_tensor *x = &host->in[0];
+    const int axis = tw_axis_checked(host->data, "axis", x->rank);
+    const int64_t outer = tw_host_span(x, 0, axis), count = x->dim[axis],
+                  inner = tw_host_span(x, axis + 1, x->rank);
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++)
+            function(host, o * count * inner + i, count, inner);
+}
+
+/* log(sum(exp(x))) of the row */
+static double row_log_sum(const double *x, int64_t count, int64_t stride)
+{
+    double high = -INFINITY, sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        high = x[i * stride] > high ? x[i * stride] : high;
+    for (int64_t i = 0; i < count; i++)
+        sum += exp(x[i * stride] - high);
+    return high + log(sum);
+}
+
+static void softmax_row(const tw_host_call *host, int64_t at, int64_t count, int64_t stride)
+{
+    const double *x = (const double *)host->in[0].data + at;
+    double *y = (double *)host->out[0].data + at;
+    const double log_sum = row_log_sum(x, count, stride);
+    for (int64_t i = 0; i < count * stride; i += stride)
+        y[i] = exp(x[i] - log_sum);
+}
+
+static void log_softmax_row(const tw_host_call *host, int64_t at, int64_t count, int64_t stride)
+{
+    const double *x = (const double *)host->in[0].data + at;
+    double *y = (double *)host->out[0].data + at;
+    const double log_sum = row_log_sum(x, count, stride);
+    for (int64_t i = 0; i < count * stride; i += stride)
+        y[i] = x[i] - log_sum;
+}
+
+static void softmax_dx_row(const tw_host_call *host, int64_t at, int64_t count, int64_t stride)
+{
+    const double *dy = (const double *)host->in[0].data + at;
+    const double *y = (const double *)host->in[1].data + at;
+    double *dx = (double *)host->out[0].data + at, sum = 0;
+    for (int64_t i = 0; i < count * stride; i += stride)
+        sum += dy[i] * y[i];
+    for (int64_t i = 0; i < count * stride; i += stride)
+        dx[i] = (dy[i] - sum) * y[i];
+}
+
+static void log_softmax_dx_row(const tw_host_call *host, int64_t at, int64_t count, int64_t stride)
+{
+    const double *dy = (const double *)host->in[0].data + at;
+    const double *y = (const double *)host->in[1].data + at;
+    double *dx = (double *)host->out[0].data + at, sum = 0;
+    for (int64_t i = 0; i < count * stride; i += stride)
+        sum += dy[i];
+    for (int64_t i = 0; i < count * stride; i += stride)
+        dx[i] = dy[i] - exp(y[i]) * sum;
+}
+
+static void softmax_host(const tw_host_call *host) { each_row(host, softmax_row); }
+static void log_softmax_host(const tw_host_call *host) { each_row(host, log_softmax_row); }
+static void softmax_dx_host(const tw_host_call *host) { each_row(host, softmax_dx_row); }
+static void log_softmax_dx_host(const tw_host_call *host) { each_row(host, log_softmax_dx_row); }
+
+/* The launch that all candidates share; form: see cl/softmax.cl. */
+static tw_launch *softmax_launch(tw_site *site, tw_family family, const char *name, int form)
+{
+    const bool gradient = site->call->n_inputs == 2;
+    const tw_shape *shape = tw_site_in_shape(site, 0);
+    const int axis = tw_axis_checked(site->call, "axis", shape->rank);
+    const tw_collapsed c = tw_collapse(shape, axis, axis + 1);
+    tw_launch *launch =
+        tw_candidate_launch(site, tw_site_candidate(site, family, name), "softmax.cl", "softmax");
+    tw_launch_define(site, launch, "FORM", form);
+    tw_launch_define(site, launch, "GRADIENT", gradient);
+    tw_launch_define(site, launch, "LOG", site->call->op->name[0] == 'l');
+    tw_launch_define_dim(site, launch, "OUTER", c.outer);
+    tw_launch_define_dim(site, launch, "AXIS", c.axis);
+    tw_launch_define_dim(site, launch, "INNER", c.inner);
+    tw_launch_define_dim(site, launch, "LAST", tw_last_dim(shape));
+    tw_launch_in(site, launch, gradient ? "dy" : "x", site->in[0], tw_site_in_type(site, 0));
+    if (gradient)
+        tw_launch_in(site, launch, "y", site->in[1], tw_site_in_type(site, 1));
+    return launch;
+}
+
+static void softmax_variants(tw_site *site)
+{
+    const tw_shape *shape = tw_site_in_shape(site, 0);
+    const int axis = tw_axis_checked(site->call, "axis", shape->rank);
+    const tw_collapsed c = tw_collapse(shape, axis, axis + 1);
+    const bool free_vectors = !tw_epilogue_by_column(site);
+    const tw_dim last = tw_last_dim(shape);
+    tw_launch *launch;
+    if (tw_dim_is_one(c.inner) && (free_vectors || tw_dim_equal(last, c.axis))) {
+        const int64_t chunk = TW_MAX(1, 1024 / TW_MAX(1, tw_dim_nominal(c.axis)));
+        launch = softmax_launch(site, TW_FAMILY_SIMD, "softmax_rows", 1);
+        tw_launch_define(site, launch, "CHUNK", chunk);
+        tw_launch_global(launch, 0, c.outer, chunk, 1);
+        tw_launch_epilogue(site, launch, 1 | 16);
+    } else {
+        const bool vector = free_vectors || tw_dim_equal(last, c.inner);
+        launch = softmax_launch(site, TW_FAMILY_SIMD, "softmax_columns", 2);
+        tw_launch_define(site, launch, "VECTOR", vector);
+        tw_launch_global(launch, 0, c.outer, 1, 1);
+        tw_launch_epilogue(site, launch, 1 | 4 | 16);
+    }
+    launch = softmax_launch(site, TW_FAMILY_SIMT, "softmax_group", 3);
+    tw_launch_define(site, launch, "LOCAL", SIMT_LOCAL);
+    tw_launch_global(launch, 0, tw_dim_multiply(c.outer, c.inner), 1, SIMT_LOCAL);
+    tw_launch_epilogue(site, launch, 1);
+}
+
+static double softmax_cost(const tw_call *call, int64_t n)
+{
+    return 8.0 * (double)tw_dim_at(tw_shape_count(&call->input[0]->shape), n);
+}
+
+#define SOFTMAX(variable, name_, doc_, inputs_, result_, flags_, grad_, host_)                     \
+    static const tw_operator variable = {.name = name_,                                            \
+                                         .doc = doc_,                                              \
+                                         .inputs = inputs_,                                        \
+                                         .results = result_,                                       \
+                                         .attributes = softmax_attributes,                         \
+                                         .flags = TW_OP_EPILOGUE | flags_,                         \
+                                         .infer = softmax_infer,                                   \
+                                         .grad = grad_,                                            \
+                                         .host = host_,                                            \
+                                         .cost = softmax_cost,                                     \
+                                         .variants = softmax_variants}
+
+SOFTMAX(softmax, "softmax", "exp(x) / sum(exp(x)) along an axis", "x", "y", 0, softmax_grad, softmax_host);
+SOFTMAX(log_softmax, "log_softmax", "logarithm of softmax, without its rounding", "x", "y", 0,
+        softmax_grad, log_softmax_host);
+SOFTMAX(softmax_dx, "softmax_dx", "gradient of softmax", "dy y", "dx", TW_OP_INTERNAL, NULL,
+        softmax_dx_host);
+SOFTMAX(log_softmax_dx, "log_softmax_dx", "gradient of log_softmax", "dy y", "dx", TW_OP_INTERNAL,
+        NULL, log_softmax_dx_host);
+
+const tw_operator *const tw_op_softmax[] = {&softmax, &log_softmax, &softmax_dx, &log_softmax_dx,
+                                            NULL};

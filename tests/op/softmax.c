@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows for softmax and log_softmax: short and long axes, an axis that is not the last, large values.
+#include "op.h"
+
+OP_TESTS("softmax",
+         {.op = "softmax(x)", .inputs = "x f32[n,10]"},
+         {.op = "softmax(x)", .inputs = "x f32[n,1]"},
+         {.op = "softmax(x)", .inputs = "x f32[n,67] range=-30..30", .batch = 37},
+         {.op = "softmax(x)", .inputs = "x f32[7] range=-3..3"},
+         {.op = "softmax(x) axis=1", .inputs = "x f32[n,5,3]"},
+         {.op = "softmax(x) axis=1", .inputs = "x f32[n,5,21]"},
+         {.op = "softmax(x) axis=0", .inputs = "x f32[n,33]", .batch = 9},
+         {.op = "softmax(x) axis=-2; y = mul(x, b)", .inputs = "x f32[n,4,3,6]; b f32[6]"},
+         {.op = "log_softmax(x)", .inputs = "x f32[n,10] range=-4..4"},
+         {.op = "log_softmax(x)", .inputs = "x f32[n,130] range=-4..4"},
+         {.op = "log_softmax(x) axis=1", .inputs = "x f32[n,6,18]"})
