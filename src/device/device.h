@@ -72,6 +72,10 @@ struct tw_device {
 
 /* Opened by tw_device_open; each backend has one of these. */
 tw_status tw_host_open(tw_context *context, tw_device **device, tw_error *error);
+/* As tw_device_list. */
+tw_status tw_opencl_list(tw_context *context, tw_device_info *infos, int32_t capacity, int32_t *count,
+                         tw_error *error);
+/* select: "PLATFORM:DEVICE" as listed. */
 tw_status tw_opencl_open(tw_context *context, const char *select, tw_device **device, tw_error *error);
 
 #endif
