@@ -42,6 +42,9 @@ enum {
     TW_OP_LEAF = 8,     /* computed from nothing per element (fill, extent, random_*): repeated in every consumer */
 };
 
+/* What a leaf (TW_OP_LEAF) is, for kernels that compute it in place. */
+typedef enum tw_leaf { TW_LEAF_NONE, TW_LEAF_FILL, TW_LEAF_EXTENT, TW_LEAF_UNIFORM, TW_LEAF_NORMAL } tw_leaf;
+
 /* Static constant, one per operator; the registry lists them. Hooks that are NULL do not apply. */
 struct tw_operator {
     const char *name; /* "conv2d": letters, digits and _ */
@@ -51,7 +54,8 @@ struct tw_operator {
     const char *results;           /* "y", "y h c" */
     const tw_attribute *attributes; /* NULL: none */
     unsigned flags;
-    int row; /* of cl/elementwise.def, from 1, for elementwise operators; 0 otherwise */
+    int row;      /* of cl/elementwise.def (op/rows.h) for elementwise operators; 0 otherwise */
+    tw_leaf leaf; /* with TW_OP_LEAF */
 
     /* Fills *spec for input number `input` that was not given, as a weight that the operator makes; returns false if
      * that input is simply absent (bias=no). The other inputs are there. May fail through *error (status != OK). */

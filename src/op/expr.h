@@ -48,7 +48,7 @@ typedef struct tw_expr_store {
 } tw_expr_store;
 
 #define TW_MAX_OPERANDS 10
-#define TW_MAX_STORES 5
+#define TW_MAX_STORES 12
 #define TW_MAX_STEPS 48
 typedef struct tw_expr {
     tw_shape shape; /* of the result: the iteration space */

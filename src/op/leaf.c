@@ -29,6 +29,7 @@ static const tw_operator fill = {
                                {"type", TW_ATTR_TYPE, "f32", NULL, "type of the result"},
                                {NULL, 0, NULL, NULL, NULL}},
     .flags = TW_OP_LEAF,
+    .leaf = TW_LEAF_FILL,
     .infer = fill_infer,
     .host = fill_host,
 };
@@ -64,6 +65,7 @@ static const tw_operator extent = {
     .attributes = (const tw_attribute[]){{"dims", TW_ATTR_DIMS, NULL, NULL, "sizes: n,28,28"},
                                          {NULL, 0, NULL, NULL, NULL}},
     .flags = TW_OP_LEAF,
+    .leaf = TW_LEAF_EXTENT,
     .infer = extent_infer,
     .host = extent_host,
 };
@@ -106,6 +108,7 @@ static const tw_operator random_uniform = {
     .results = "y",
     .attributes = random_attributes,
     .flags = TW_OP_LEAF,
+    .leaf = TW_LEAF_UNIFORM,
     .infer = random_infer,
     .host = uniform_host,
 };
@@ -117,6 +120,7 @@ static const tw_operator random_normal = {
     .results = "y",
     .attributes = random_attributes,
     .flags = TW_OP_LEAF,
+    .leaf = TW_LEAF_NORMAL,
     .infer = random_infer,
     .host = normal_host,
 };

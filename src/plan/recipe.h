@@ -80,10 +80,12 @@ typedef struct tw_recipe {
     tw_arena arena;
     tw_caps caps;
     int64_t batch;
+    bool training;      /* has a loss: parameters change between runs */
+    uint64_t memory_budget;
     tw_graph *bound; /* owned: the graph that stages and ports point into */
     int n_tensors, capacity_tensors;
     tw_tensor *tensor;
-    int n_stages;
+    int n_stages, capacity_stages;
     tw_stage *stage;
     int n_inputs, n_outputs;
     tw_recipe_port *input, *output; /* inputs: those the outputs need, in the user's graph's order */
@@ -108,7 +110,8 @@ tw_status tw_recipe_layout(tw_recipe *recipe, tw_error *error);
  * each with one candidate whose tensors are of PARAMS, GRADIENTS, OUTPUT and EXTERNAL space, and with a reference.
  * Laid out and run like any other. tw_recipe_site prepares a site for tw_site_candidate and friends (op/site.h). */
 tw_status tw_recipe_empty(tw_context *context, const tw_caps *caps, tw_recipe **recipe, tw_error *error);
-tw_stage *tw_recipe_stage(tw_recipe *recipe, const char *label); /* NULL when memory is out */
+/* The stage is valid until the next one is made. NULL when memory is out. */
+tw_stage *tw_recipe_stage(tw_recipe *recipe, const char *label);
 void tw_recipe_site(tw_recipe *recipe, tw_site *site);
 tw_status tw_recipe_close(tw_recipe *recipe, tw_stage *stage, tw_site *site, tw_error *error); /* takes candidates */
 /* The launches in order: stages' chosen ones. For `print` and golden tests. */

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Groups become stages: their C references, and the candidates that their operators offer.
+#include "plan/inside.h"
+
+tw_stage *tw_recipe_stage(tw_recipe *recipe, const char *label)
+{
+    if (!tw_grow(recipe->context, &recipe->stage, &recipe->capacity_stages, recipe->n_stages, sizeof *recipe->stage))
+        return NULL;
+    recipe->stage[recipe->n_stages] = (tw_stage){.label = label};
+    return &recipe->stage[recipe->n_stages++];
+}
+
+static int new_tensor(tw_recipe *recipe, const char *label, tw_type type, tw_dim count)
+{
+    return tw_recipe_tensor(recipe, label, type, count, TW_SPACE_NONE, 0, 0);
+}
+
+void tw_recipe_site(tw_recipe *recipe, tw_site *site)
+{
+    *site = (tw_site){.caps = &recipe->caps, .arena = &recipe->arena, .recipe = recipe, .new_tensor = new_tensor};
+}
+
+tw_status tw_recipe_close(tw_recipe *recipe, tw_stage *stage, tw_site *site, tw_error *error)
+{
+    (void)recipe;
+    if (site->status != TW_OK)
+        return tw_fail(error, site->status, "%s: %s", stage->label, site->error.text);
+    stage->candidate = site->candidates;
+    stage->n_candidates = site->n_candidates;
+    return TW_OK;
+}
+
+/* ---- references ---- */
+
+static tw_status add_reference(tw_making *m, tw_stage *stage, const tw_call *call, tw_error *error)
+{
+    if (call->n_inputs > TW_MAX_REFERENCE)
+        return tw_fail(error, TW_ERROR_UNSUPPORTED, "%s has more than %d inputs", call->name, TW_MAX_REFERENCE);
+    tw_reference *r = &stage->reference[stage->n_references++];
+    *r = (tw_reference){.label = call->name, .function = call->op->host, .data = call, .n_in = call->n_inputs,
+                        .n_out = call->n_results};
+    for (int i = 0; i < call->n_inputs; i++) {
+        r->in[i] = call->input[i] ? m->tensor[call->input[i]->id] : -1;
+        if (call->input[i]) {
+            r->in_type[i] = call->input[i]->type;
+            r->in_shape[i] = call->input[i]->shape;
+        }
+    }
+    for (int i = 0; i < call->n_results; i++) {
+        r->out[i] = m->tensor[call->result[i]->id];
+        r->out_type[i] = call->result[i]->type;
+        r->out_shape[i] = call->result[i]->shape;
+    }
+    return TW_OK;
+}
+
+static double call_cost(const tw_call *call, int64_t batch)
+{
+    if (call->op->cost)
+        return call->op->cost(call, batch);
+    double elements = 0;
+    for (int i = 0; i < call->n_results; i++)
+        elements += (double)tw_dim_at(tw_shape_count(&call->result[i]->shape), batch);
+    return elements;
+}
+
+static tw_status add_references(tw_making *m, const tw_group *g, tw_stage *stage, tw_error *error)
+{
+    const int count = g->n_leaves + g->n_members + 1;
+    stage->reference = tw_arena_alloc(&m->recipe->arena, (size_t)count * sizeof *stage->reference);
+    if (!stage->reference)
+        return tw_fail_memory(error);
+    for (int i = 0; i < g->n_leaves; i++)
+        TW_TRY(add_reference(m, stage, g->leaf[i], error));
+    if (g->anchor)
+        TW_TRY(add_reference(m, stage, g->anchor, error));
+    for (int i = 0; i < g->n_members; i++)
+        TW_TRY(add_reference(m, stage, g->member[i], error));
+    stage->cost = g->anchor ? call_cost(g->anchor, m->recipe->batch) : 0;
+    for (int i = 0; i < g->n_members; i++)
+        stage->cost += call_cost(g->member[i], m->recipe->batch);
+    return TW_OK;
+}
+
+/* ---- candidates ---- */
+
+/* Results that nobody reads are not computed, where the operator's kernels know how to leave them out. */
+static bool is_needed(const tw_making *m, const tw_node *node) { return m->stored[node->id]; }
+
+static tw_status add_candidates(tw_making *m, const tw_group *g, tw_stage *stage, tw_error *error)
+{
+    tw_site site;
+    tw_recipe_site(m->recipe, &site);
+    int in[TW_MAX_INPUTS], out[TW_MAX_RESULTS];
+    const tw_call *call = g->anchor;
+    for (int i = 0; call && i < call->n_inputs; i++)
+        in[i] = call->input[i] ? m->tensor[call->input[i]->id] : -1;
+    for (int i = 0; call && i < call->n_results; i++)
+        out[i] = is_needed(m, call->result[i]) ? m->tensor[call->result[i]->id] : -1;
+    site.call = call;
+    site.in = in;
+    site.out = out;
+    site.label = stage->label;
+    site.epilogue = !call || (call->op->flags & TW_OP_EPILOGUE) ? g->expr : NULL;
+    if (!call)
+        tw_elementwise_variants(&site, m->recipe->batch);
+    else if (call->op->variants)
+        call->op->variants(&site);
+    TW_TRY(tw_recipe_close(m->recipe, stage, &site, error));
+    if (!stage->n_candidates)
+        return tw_fail(error, TW_ERROR_UNSUPPORTED, "%s: operator %s has no kernel for %s", stage->label,
+                       call ? call->op->name : "elementwise",
+                       m->recipe->caps.family == TW_FAMILY_SIMD ? "this CPU device" : "this GPU device");
+    return TW_OK;
+}
+
+tw_status tw_plan_stages(tw_making *m, tw_error *error)
+{
+    for (int i = 0; i < m->n_groups; i++) {
+        const tw_group *g = &m->groups[i];
+        const tw_call *last = g->n_members ? g->member[g->n_members - 1] : g->anchor ? g->anchor : g->leaf[0];
+        tw_stage *stage = tw_recipe_stage(m->recipe, g->anchor ? g->anchor->name : last->name);
+        if (!stage)
+            return tw_fail_memory(error);
+        stage->anchor = g->anchor;
+        TW_TRY(add_references(m, g, stage, error));
+        if (m->recipe->caps.family != TW_FAMILY_HOST)
+            TW_TRY(add_candidates(m, g, stage, error));
+    }
+    return TW_OK;
+}
