@@ -35,6 +35,7 @@ struct tw_node {
     tw_type type;
     tw_shape shape;
     const char *name; /* of result 0 the call's name; of others as given in "y, h, c = ...", else "NAME.h" */
+    tw_node **expanded; /* in a bound graph, if it is result 0 of a composite: all results of that (tw_result) */
 };
 
 /* One use of an operator. Inputs, parameters and constants are calls too (operators "input", "parameter"). */
@@ -50,6 +51,7 @@ struct tw_call {
     tw_node *result[TW_MAX_RESULTS];
     bool named;       /* the user gave the name */
     bool owns_weights; /* some weights were made by it */
+    const tw_call *owner; /* of a parameter that a call made for itself: that call */
     int line;         /* in the model text, 0 if none */
     tw_call *next;
     const tw_call *origin; /* in a bound graph: the call of the user's graph that this one stems from, or NULL */
@@ -68,7 +70,6 @@ typedef struct tw_train_line {
     const char *optimizer; /* "adam lr=0.001" */
     const char *metrics;   /* "accuracy,top_k" or "" */
     const char *params;    /* "*" */
-    const char *clip, *schedule; /* as written in optimizer text: parsed by train/ */
     int line;
     struct tw_train_line *next;
 } tw_train_line;
@@ -83,6 +84,8 @@ struct tw_graph {
     tw_train_line *train;
     tw_status status; /* the first error, sticky */
     tw_error error;
+    bool bound, training; /* made by tw_graph_bind: composites are expanded as they are emitted; and how */
+    int depth;            /* expansions within expansions */
     int line, column; /* where the text being parsed stands, 0 outside a parse */
     struct tw_scope *scope; /* the block whose call is being expanded: prefix of names, counters */
     struct tw_names *names; /* name -> call, and counters by operator; graph/names.c */
@@ -93,8 +96,10 @@ struct tw_graph {
 tw_node *tw_emit(tw_graph *g, int count, tw_node *const *inputs, const char *format, ...) TW_PRINTF(4, 5);
 tw_node *tw_emit1(tw_graph *g, tw_node *a, const char *format, ...) TW_PRINTF(3, 4);
 tw_node *tw_emit2(tw_graph *g, tw_node *a, tw_node *b, const char *format, ...) TW_PRINTF(4, 5);
-/* A rank-0 f32 (or like->type) constant: operator "fill". */
+/* A rank-0 f32 constant: operator "fill". */
 tw_node *tw_emit_scalar(tw_graph *g, double value);
+/* A number as the grammar writes it, for "%s" in tw_emit (whose "%g" would follow the program's locale). */
+const char *tw_number(tw_graph *g, double value);
 void tw_emit_update(tw_graph *g, tw_node *parameter, tw_node *value);
 /* Poisons the graph (if it is not already) and returns NULL. */
 tw_node *tw_poison(tw_graph *g, tw_status status, const char *format, ...) TW_PRINTF(3, 4);
