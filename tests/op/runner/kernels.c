@@ -5,9 +5,8 @@
 // All tensors lie in one buffer filled with a pattern that is NaN as f32, f16 and bf16 and absurd
 // as an integer: reads beyond a tensor show in the results, writes beyond it show in the pattern.
 #include "base/half.h"
-#include "base/hash.h"
-#include "base/text.h"
 #include "runner.h"
+#include "schedule/schedule.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,18 +16,10 @@
 #define GAP                                                                                        \
     192 /* bytes of canary before each tensor, and its offset is an odd number of elements */
 
-typedef struct built {
-    uint64_t key;
-    tw_program *program;
-    tw_kernel *kernel;
-} built;
-
 struct row_bench {
     tw_context *context;
     tw_device *device;
     tw_queue *queue;
-    built *cache;
-    int n_cache, capacity;
 };
 
 bool row_bench_open(row_bench **bench, tw_context *context, tw_error *error)
@@ -47,11 +38,6 @@ void row_bench_close(row_bench **bench)
     row_bench *b = *bench;
     if (!b)
         return;
-    for (int i = 0; i < b->n_cache; i++) {
-        b->device->backend->kernel_destroy(b->device, &b->cache[i].kernel);
-        b->device->backend->program_destroy(b->device, &b->cache[i].program);
-    }
-    free(b->cache);
     if (b->queue)
         b->device->backend->queue_destroy(b->device, &b->queue);
     tw_device_destroy(&b->device);
@@ -64,37 +50,75 @@ const tw_caps *row_bench_caps(const row_bench *bench)
     return bench->device->backend->program_build ? &bench->device->caps : NULL;
 }
 
-/* The kernel of a launch: a program of its own, built once for all rows of this process. */
-static tw_kernel *kernel_of(row_bench *b, const tw_launch *launch, tw_error *error)
+/* The kernels of every candidate of a recipe, built as one program. */
+typedef struct kernels {
+    tw_programs programs;
+    int count;
+    tw_launch **launch; /* those that build, in the programs' order */
+    int n_refused;
+    tw_launch **refused; /* those that do not */
+    tw_error error;      /* why */
+} kernels;
+
+static void collect(kernels *k, const tw_recipe *recipe)
 {
-    tw_text text = {.context = b->context};
-    tw_kernel *kernel = NULL;
-    tw_text_puts(&text, tw_kernel_text("core/core.cl"));
-    tw_text_printf(&text, "\n#define KERNEL(name) name\n%s\n#line 1 \"%s\"\n", launch->macros,
-                   launch->file);
-    tw_text_puts(&text, tw_kernel_text(launch->file) ? tw_kernel_text(launch->file)
-                                                     : "#error no such kernel file\n");
-    const uint64_t key = tw_hash(tw_hash_text(launch->entry), text.data, text.length);
-    for (int i = 0; i < b->n_cache && !kernel; i++)
-        if (b->cache[i].key == key)
-            kernel = b->cache[i].kernel;
-    if (!kernel) {
-        const tw_backend *backend = b->device->backend;
-        built new = {.key = key};
-        if (b->n_cache == b->capacity)
-            b->cache = realloc(b->cache, (size_t)(b->capacity += 64) * sizeof *b->cache);
-        if (backend->program_build(b->device, text.data, text.length, &new.program, error) ==
-            TW_OK) {
-            if (backend->kernel_create(b->device, new.program, launch->entry, &new.kernel, error) ==
-                TW_OK)
-                b->cache[b->n_cache++] = new;
-            else
-                backend->program_destroy(b->device, &new.program);
+    for (int pass = 0; pass < 2; pass++) {
+        k->count = 0;
+        for (int s = 0; s < recipe->n_stages; s++)
+            for (int i = 0; i < recipe->stage[s].n_candidates; i++)
+                for (int l = 0; l < recipe->stage[s].candidate[i]->n_launches; l++, k->count++)
+                    if (pass)
+                        k->launch[k->count] = recipe->stage[s].candidate[i]->launch[l];
+        if (!pass) {
+            k->launch = calloc((size_t)k->count + 1, sizeof *k->launch);
+            k->refused = calloc((size_t)k->count + 1, sizeof *k->refused);
         }
-        kernel = new.kernel;
     }
-    tw_text_clear(&text);
-    return kernel;
+}
+
+/* Sets the launches that are guilty aside. */
+static void refuse(kernels *k, const bool *guilty)
+{
+    int kept = 0;
+    for (int i = 0; i < k->count; i++)
+        if (guilty[i])
+            k->refused[k->n_refused++] = k->launch[i];
+        else
+            k->launch[kept++] = k->launch[i];
+    k->count = kept;
+}
+
+static tw_status kernels_build(kernels *k, row_bench *b, const tw_recipe *recipe, tw_error *error)
+{
+    collect(k, recipe);
+    bool *guilty = calloc((size_t)k->count + 1, sizeof *guilty);
+    tw_status status =
+        tw_programs_build(b->context, b->device, k->count, k->launch, guilty, &k->programs, error);
+    if (status == TW_ERROR_BUILD) {
+        k->error = *error;
+        refuse(k, guilty);
+        tw_programs_free(&k->programs);
+        status = tw_programs_build(b->context, b->device, k->count, k->launch, guilty, &k->programs,
+                                   error);
+    }
+    free(guilty);
+    return status;
+}
+
+static void kernels_free(kernels *k)
+{
+    tw_programs_free(&k->programs);
+    free(k->launch);
+    free(k->refused);
+}
+
+static tw_kernel *kernel_of(const kernels *k, const tw_launch *launch, tw_error *error)
+{
+    for (int i = 0; i < k->count; i++)
+        if (k->launch[i] == launch)
+            return k->programs.kernel[i];
+    *error = k->error;
+    return NULL;
 }
 
 /* ---- where the tensors lie, and their values as bytes ---- */
@@ -106,6 +130,7 @@ typedef struct ground {
     uint64_t bytes;
     uint8_t *before, *after, *again; /* images of the buffer */
     tw_buffer *buffer;
+    kernels kernels;
 } ground;
 
 static bool ground_open(ground *g, row_bench *bench, const tw_recipe *recipe, tw_error *error)
@@ -123,14 +148,16 @@ static bool ground_open(ground *g, row_bench *bench, const tw_recipe *recipe, tw
     g->before = malloc(g->bytes);
     g->after = malloc(g->bytes);
     g->again = malloc(g->bytes);
-    return bench->device->backend->buffer_create(bench->device, g->bytes, &g->buffer, error) ==
-           TW_OK;
+    return kernels_build(&g->kernels, bench, recipe, error) == TW_OK &&
+           bench->device->backend->buffer_create(bench->device, g->bytes, &g->buffer, error) ==
+               TW_OK;
 }
 
 static void ground_close(ground *g)
 {
     if (g->buffer)
         g->bench->device->backend->buffer_destroy(g->bench->device, &g->buffer);
+    kernels_free(&g->kernels);
     free(g->offset);
     free(g->before);
     free(g->after);
@@ -230,8 +257,9 @@ static int arguments(const ground *g, const tw_launch *launch, const tw_runtime 
         } else if (arg->kind == TW_ARG_DIM) {
             args[count++] = number((int32_t)tw_dim_at(arg->dim, runtime->n));
         } else {
-            args[count++] =
-                arg->kind == TW_ARG_STEP ? number((int32_t)runtime->step) : number(arg->i);
+            args[count++] = arg->kind == TW_ARG_STEP   ? number((int32_t)runtime->step)
+                            : arg->kind == TW_ARG_LINE ? number((int32_t)runtime->line)
+                                                       : number(arg->i);
         }
     }
     return count;
@@ -248,7 +276,7 @@ static tw_status launch_all(ground *g, const tw_candidate *candidate, const tw_r
         const int64_t groups[3] = {tw_launch_groups(launch, 0, runtime->n),
                                    tw_launch_groups(launch, 1, runtime->n),
                                    tw_launch_groups(launch, 2, runtime->n)};
-        tw_kernel *kernel = kernel_of(g->bench, launch, error);
+        tw_kernel *kernel = kernel_of(&g->kernels, launch, error);
         if (!kernel)
             return error->code;
         TW_TRY(backend->launch(g->bench->queue, kernel, n_args, args, launch->dims, groups,

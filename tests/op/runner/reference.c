@@ -38,13 +38,13 @@ static bool fill(row_memory *m, const int tensor, const row_value *value)
     return m->known[tensor] = true;
 }
 
-/* The slot of the parameter table that a tensor stands for. */
+/* The slot of the parameter table that a tensor stands for: offsets count elements of f32. */
 static const tw_param_slot *slot_of(const row_case *c, const tw_recipe *recipe,
                                     const tw_tensor *tensor)
 {
     for (int i = 0; i < c->table.count; i++) {
         const tw_param_slot *slot = &c->table.slot[i];
-        if ((uint64_t)slot->offset * tw_caps_type_size(&recipe->caps, slot->type) == tensor->offset)
+        if ((uint64_t)slot->offset * tw_caps_type_size(&recipe->caps, TW_F32) == tensor->offset)
             return slot;
     }
     return NULL;
