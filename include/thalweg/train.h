@@ -80,6 +80,17 @@ TW_API void tw_trainer_cancel(tw_trainer *trainer);
  * the same graph (checked). Exact: the next step is bitwise that of a run never stopped. */
 TW_API TW_NODISCARD tw_status tw_trainer_save(tw_trainer *trainer, const char *folder, tw_error *error);
 TW_API TW_NODISCARD tw_status tw_trainer_resume(tw_trainer *trainer, const char *folder, tw_error *error);
+/* What a checkpoint tells of the run that wrote it, so that a trainer like that one's can be made to resume it. */
+typedef struct tw_checkpoint {
+    int64_t epoch; /* done */
+    int64_t step;  /* done in all */
+    int64_t batch;
+    uint64_t seed;
+    bool no_shuffle;
+} tw_checkpoint;
+/* Errors: FILE (no checkpoint there), FORMAT. */
+TW_API TW_NODISCARD tw_status tw_checkpoint_read(tw_context *context, const char *folder, tw_checkpoint *checkpoint,
+                                                 tw_error *error);
 TW_API int64_t tw_trainer_epoch(const tw_trainer *trainer); /* epochs done */
 
 /* The launches of a step, as tw_plan_print; bytes of device memory of all plans and states. */
