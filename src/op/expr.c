@@ -50,23 +50,35 @@ static value_class class_of_step(const tw_expr *expr, int s, const value_class *
 
 /* ---- the rows' functions ---- */
 
-static const char *const float_macros =
-    "#define R(c) c##f\n"
-    "#define DIV(x, z) ((x) / (z))\n"
-    "#define FLOORMOD(x, z) ((x) - (z) * floor((x) / (z)))\n"
-    "#define BOUND(p) (p)\n";
-static const char *const int_macros =
-    "#define R(c) ((int)(c##f))\n"
-    "#define SAFE(z) SEL(((z) == 0) | ((z) == -1), 1, z)\n"
-    "#define DIV(x, z) SEL((z) == 0, 0, SEL((z) == -1, -(x), (x) / SAFE(z)))\n"
-    "#define REM(x, z) ((x) % SAFE(z))\n"
-    "#define FLOORMOD(x, z) SEL((z) == 0, 0, SEL((REM(x, z) != 0) & ((REM(x, z) ^ (z)) < 0), REM(x, z) + (z), "
-    "REM(x, z)))\n"
-    "#define BOUND(p) convert_int_sat(p)\n"
-    "#define SHL(x, z) ((x) << ((z) & 31))\n";
-static const char *const undefine =
-    "#undef R\n#undef SEL\n#undef V\n#undef DIV\n#undef FLOORMOD\n#undef BOUND\n#undef SAFE\n#undef REM\n#undef "
-    "SHL\n#undef SHR\n";
+/* What the expressions may call, by class; V is the value's type. Only those that a row uses are written out. */
+typedef struct row_macro {
+    const char *name, *for_float, *for_int;
+} row_macro;
+static const row_macro row_macros[] = {
+    {"R(", "R(c) c##f", "R(c) ((int)(c##f))"},
+    {"DIV(", "DIV(x, z) ((x) / (z))", "DIV(x, z) SEL((z) == 0, 0, SEL((z) == -1, -(x), (x) / SAFE(z)))"},
+    {"FLOORMOD(", "FLOORMOD(x, z) ((x) - (z) * floor((x) / (z)))",
+     "FLOORMOD(x, z) SEL((z) == 0, 0, SEL((REM(x, z) != 0) & ((REM(x, z) ^ (z)) < 0), REM(x, z) + (z), REM(x, z)))"},
+    {"DIV(", NULL, "SAFE(z) SEL(((z) == 0) | ((z) == -1), 1, z)"},
+    {"FLOORMOD(", NULL, "SAFE(z) SEL(((z) == 0) | ((z) == -1), 1, z)"},
+    {"FLOORMOD(", NULL, "REM(x, z) ((x) % SAFE(z))"},
+    {"BOUND(", "BOUND(p) (p)", "BOUND(p) convert_int_sat(p)"},
+    {"SHL(", NULL, "SHL(x, z) ((x) << ((z) & 31))"},
+};
+
+/* Defines, or undefines, what the expression uses. */
+static void print_macros(const char *expression, value_class value, bool define, tw_text *text)
+{
+    for (int i = 0; i < TW_COUNT(row_macros); i++) {
+        const char *body = value == CLASS_INT ? row_macros[i].for_int : row_macros[i].for_float;
+        if (!body || !strstr(expression, row_macros[i].name))
+            continue;
+        if (define)
+            tw_text_printf(text, "#define %s\n", body);
+        else
+            tw_text_printf(text, "#undef %.*s\n", (int)strcspn(body, "("), body);
+    }
+}
 
 static const char *row_text(const tw_row *row, int which)
 {
@@ -91,6 +103,7 @@ static void print_function(const tw_expr_step *step, value_class value, int widt
     else
         (void)snprintf(type, sizeof type, "%s%d", base, width);
     (void)snprintf(name, sizeof name, "ew_%s_%d_%c%d", row->name, step->which, letter, width);
+    const char *expression = row_text(row, step->which);
     tw_text_printf(text, "#ifndef EW_%s\n#define EW_%s\n#define V %s\n", name, name, type);
     if (width == 1)
         tw_text_puts(text, "#define SEL(c, t, e) ((c) ? (V)(t) : (V)(e))\n"
@@ -100,7 +113,7 @@ static void print_function(const tw_expr_step *step, value_class value, int widt
                        "#define SEL(c, t, e) select((V)(e), (V)(t), c)\n"
                        "#define SHR(x, z) as_int%d(as_uint%d(x) >> as_uint%d((z) & 31))\n",
                        width, width, width);
-    tw_text_puts(text, value == CLASS_INT ? int_macros : float_macros);
+    print_macros(expression, value, true, text);
     tw_text_printf(text, "static inline V %s(", name);
     if (step->which)
         tw_text_puts(text, "const V dy");
@@ -109,14 +122,14 @@ static void print_function(const tw_expr_step *step, value_class value, int widt
         tw_text_printf(text, "%sconst V %c", separator, *v - 'A' + 'a');
         separator = ", ";
     }
-    const char *expression = row_text(row, step->which);
     for (int p = 0; p < 2; p++) {
         const char parameter[] = {'p', (char)('0' + p), 0};
         if (strstr(expression, parameter))
             tw_text_printf(text, ", const float %s", parameter);
     }
-    tw_text_printf(text, ")\n{\n    return (V)(%s(%s));\n}\n%s#endif\n", step->which ? "dy * " : "", expression,
-                   undefine);
+    tw_text_printf(text, ")\n{\n    return (V)(%s(%s));\n}\n", step->which ? "dy * " : "", expression);
+    print_macros(expression, value, false, text);
+    tw_text_puts(text, "#undef V\n#undef SEL\n#undef SHR\n#endif\n");
 }
 
 /* ---- the macro EPILOGUE ---- */
