@@ -14,10 +14,19 @@ struct tw_params {
     tw_arena arena;
     tw_param_table table;
     tw_buffer *buffer;  /* table.elements of f32 (double on the host device) */
-    tw_queue *queue;    /* for get, set and initialisation */
+    tw_queue *queue;    /* for get, set, initialisation, and every runner that brings no queue of its own: all that
+                           touches these weights runs in one order */
     uint64_t seed;
     uint64_t version;   /* grows whenever weights change: KEEP tensors are refreshed by it */
+    struct tw_proofs *proofs; /* which kernels were proven or struck off, shared by the runners on these params */
 };
+
+/* Number of the weight in the table, -1 if there is none of that name. */
+int tw_params_find(const tw_params *params, const char *name);
+
+/* The device's caps with the kernel family that is asked for: kernels ("simd", "simt", "host"; NULL:
+ * $THALWEG_KERNELS, else the device's own). Errors: NAME, UNSUPPORTED (host kernels elsewhere, or others there). */
+tw_status tw_schedule_caps(const tw_device *device, const char *kernels, tw_caps *caps, tw_error *error);
 
 /* Runs a recipe: what tw_plan is made of, and each train line of a trainer. Owns the recipe. */
 typedef struct tw_runner tw_runner;
@@ -28,7 +37,8 @@ typedef struct tw_runner_options {
     tw_buffer *gradients;        /* SPACE_GRADIENTS, borrowed; NULL if the recipe has none */
     const char *const *choices;  /* "stage=candidate" to obey (a resumed checkpoint), NULL-terminated; NULL: none */
     bool no_proof, profiling;
-    tw_queue *queue;             /* the compute queue, borrowed, so that several runners follow one another; NULL: own */
+    tw_queue *queue;             /* the compute queue, borrowed, so that several runners follow one another; NULL:
+                                    params->queue */
 } tw_runner_options;
 
 /* Chooses (choices obeyed, struck-off variants skipped), lays out, builds programs, proves what is not yet proven, and
@@ -40,7 +50,7 @@ tw_recipe *tw_runner_recipe(tw_runner *runner);
 /* "stage=candidate" of every stage that had a choice; NULL-terminated, lives as long as the runner. */
 const char *const *tw_runner_choices(const tw_runner *runner);
 
-/* Enqueues one run, as tw_plan_enqueue; runtime's scalars go to the kernels that ask for them. When `received` is not
+/* Enqueues one run, as tw_plan_enqueue, for a batch of runtime->n; runtime's scalars go to the kernels that ask for them. When `received` is not
  * NULL it is called by a later enqueue or wait, in order, once this run's outputs have arrived in host memory of the
  * runner's own (outputs[i] of the recipe, in their host types), and outputs may be NULL. */
 typedef void (*tw_received)(void *user, int64_t n, const void *const *outputs);
@@ -48,6 +58,8 @@ tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime, const 
                             void *const *outputs, tw_received received, void *user, tw_error *error);
 tw_status tw_runner_wait(tw_runner *runner, tw_error *error);
 tw_queue *tw_runner_queue(tw_runner *runner);
+/* Bytes of device memory that it allocated. */
+uint64_t tw_runner_memory(const tw_runner *runner);
 
 /* Trace: every launch and transfer since it was switched on, as Chrome's trace events (JSON). */
 tw_status tw_runner_trace(tw_runner *runner, tw_error *error);

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+// One run: inputs up, launches, outputs down, two runs in flight; or the references in order on the host device.
+#include "schedule/schedule.h"
+
+enum { LANE_UPLOAD, LANE_COMPUTE, LANE_DOWNLOAD };
+
+/* ---- events of a run ---- */
+
+/* Takes an event into the run's list, under a label for the trace. */
+static void mark(tw_slot *slot, tw_event *event, const char *label, int lane)
+{
+    slot->mark[slot->n_marks++] = (tw_mark){event, label, lane};
+}
+
+static void release_marks(tw_runner *runner, tw_slot *slot)
+{
+    for (int i = 0; i < slot->n_marks; i++)
+        runner->backend->event_release(&slot->mark[i].event);
+    slot->n_marks = 0;
+    slot->done = NULL;
+}
+
+static tw_status trace_marks(tw_runner *runner, const tw_slot *slot, tw_error *error)
+{
+    for (int i = 0; i < slot->n_marks; i++) {
+        uint64_t start, end;
+        if (runner->backend->event_times(slot->mark[i].event, &start, &end) &&
+            !tw_trace_add(runner, slot->mark[i].label, slot->mark[i].lane, start, end))
+            return tw_fail_memory(error);
+    }
+    return TW_OK;
+}
+
+/* Ends the run in the slot: waits for it and hands over what it computed. */
+static tw_status retire(tw_runner *runner, tw_slot *slot, tw_error *error)
+{
+    if (!slot->busy)
+        return TW_OK;
+    slot->busy = false;
+    tw_status status = slot->done ? runner->backend->event_wait(slot->done, error) : TW_OK;
+    if (status == TW_OK && runner->tracing)
+        status = trace_marks(runner, slot, error);
+    release_marks(runner, slot);
+    if (status == TW_OK && slot->received)
+        slot->received(slot->user, slot->n, (const void *const *)slot->host);
+    return status;
+}
+
+/* ---- a run's parts ---- */
+
+static int64_t elements(const tw_runner *runner, const tw_recipe_port *port, int64_t n)
+{
+    return tw_dim_at(runner->recipe->tensor[port->tensor].count, n);
+}
+
+static tw_status upload(tw_runner *runner, tw_slot *slot, int64_t n, const void *const *inputs, tw_error *error)
+{
+    const tw_recipe *recipe = runner->recipe;
+    for (int i = 0; i < recipe->n_inputs; i++) {
+        const tw_tensor *tensor = &recipe->tensor[recipe->input[i].tensor];
+        const size_t bytes = (size_t)elements(runner, &recipe->input[i], n) * tw_type_size(tensor->type);
+        if (bytes == 0)
+            continue;
+        memcpy(slot->staged[i], inputs[i], bytes);
+        const bool last = i == recipe->n_inputs - 1;
+        const bool wanted = runner->tracing || (last && runner->upload != runner->compute) ||
+                            (last && runner->n_bound == 0);
+        tw_event *event = NULL;
+        TW_TRY(runner->backend->write(runner->upload, slot->input[i], tensor->offset, bytes, slot->staged[i], 0, NULL,
+                                      wanted ? &event : NULL, error));
+        if (event)
+            mark(slot, event, recipe->input[i].name, LANE_UPLOAD);
+    }
+    return runner->upload != runner->compute ? runner->backend->flush(runner->upload, error) : TW_OK;
+}
+
+static bool is_due(const tw_runner *runner, const tw_bound *bound)
+{
+    if (bound->launch->constant && runner->keep_version == runner->params->version)
+        return false;
+    return bound->groups[0] > 0 && bound->groups[1] > 0 && bound->groups[2] > 0;
+}
+
+/* Enqueues what is due; the last launch leaves an event when someone is to wait for it. */
+static tw_status compute(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime, bool awaited, tw_error *error)
+{
+    tw_event *uploaded =
+        runner->upload != runner->compute && slot->n_marks ? slot->mark[slot->n_marks - 1].event : NULL;
+    int last = -1;
+    for (int i = 0; i < runner->n_bound; i++) {
+        tw_bind_run(runner, slot, &runner->bound[i], runtime);
+        if (is_due(runner, &runner->bound[i]))
+            last = i;
+    }
+    for (int i = 0; i <= last; i++) {
+        tw_bound *bound = &runner->bound[i];
+        if (!is_due(runner, bound))
+            continue;
+        tw_event *event = NULL;
+        const bool wanted = runner->tracing || (awaited && i == last);
+        TW_TRY(runner->backend->launch(runner->compute, bound->kernel, bound->n_args, bound->arg, bound->launch->dims,
+                                       bound->groups, bound->launch->local, uploaded ? 1 : 0, &uploaded,
+                                       wanted ? &event : NULL, error));
+        uploaded = NULL;
+        if (event)
+            mark(slot, event, bound->launch->label, LANE_COMPUTE);
+    }
+    runner->keep_version = runner->params->version;
+    return TW_OK;
+}
+
+/* The outputs go to the caller's arrays, or to the slot's own for `received`. */
+static void *target_of(const tw_slot *slot, void *const *outputs, int output)
+{
+    void *target = outputs ? outputs[output] : NULL;
+    return target ? target : slot->received ? slot->host[output] : NULL;
+}
+
+static int last_read(const tw_runner *runner, const tw_slot *slot, int64_t n, void *const *outputs)
+{
+    int last = -1;
+    for (int i = 0; i < runner->recipe->n_outputs; i++)
+        if (target_of(slot, outputs, i) && elements(runner, &runner->recipe->output[i], n) > 0)
+            last = i;
+    return last;
+}
+
+static tw_status download(tw_runner *runner, tw_slot *slot, int64_t n, void *const *outputs, int last,
+                          tw_error *error)
+{
+    const tw_recipe *recipe = runner->recipe;
+    const bool across = runner->download != runner->compute;
+    tw_event *computed = across && slot->n_marks ? slot->mark[slot->n_marks - 1].event : NULL;
+    if (across && last >= 0)
+        TW_TRY(runner->backend->flush(runner->compute, error));
+    for (int i = 0; i <= last; i++) {
+        const tw_tensor *tensor = &recipe->tensor[recipe->output[i].tensor];
+        void *target = target_of(slot, outputs, i);
+        const uint64_t bytes = (uint64_t)elements(runner, &recipe->output[i], n) * tw_type_size(tensor->type);
+        if (!target || bytes == 0)
+            continue;
+        tw_event *event = NULL;
+        const bool wanted = runner->tracing || i == last;
+        TW_TRY(runner->backend->read(runner->download, tw_runner_buffer(runner, slot, tensor), tensor->offset, bytes,
+                                     target, computed ? 1 : 0, &computed, wanted ? &event : NULL, error));
+        computed = NULL;
+        if (event)
+            mark(slot, event, recipe->output[i].name, LANE_DOWNLOAD);
+    }
+    return runner->backend->flush(last >= 0 ? runner->download : runner->compute, error);
+}
+
+static tw_status run_device(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime, const void *const *inputs,
+                            void *const *outputs, tw_error *error)
+{
+    const int last = last_read(runner, slot, runtime->n, outputs);
+    const bool awaited = last < 0 || runner->download != runner->compute;
+    TW_TRY(upload(runner, slot, runtime->n, inputs, error));
+    TW_TRY(compute(runner, slot, runtime, awaited, error));
+    TW_TRY(download(runner, slot, runtime->n, outputs, last, error));
+    slot->done = slot->n_marks ? slot->mark[slot->n_marks - 1].event : NULL;
+    return TW_OK;
+}
+
+/* ---- the host device ---- */
+
+static tw_status run_host(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime, const void *const *inputs,
+                          void *const *outputs, tw_error *error)
+{
+    const tw_recipe *recipe = runner->recipe;
+    for (int i = 0; i < recipe->n_inputs; i++) {
+        const int id = recipe->input[i].tensor;
+        tw_to_storage(recipe->tensor[id].type, inputs[i], runner->data[id],
+                      elements(runner, &recipe->input[i], runtime->n));
+    }
+    for (int s = 0; s < recipe->n_stages; s++) {
+        const tw_stage *stage = &recipe->stage[s];
+        const uint64_t start = tw_trace_clock();
+        TW_TRY(tw_reference_run(runner->context, stage->reference, stage->n_references, runner->data, runtime, error));
+        if (runner->tracing && !tw_trace_add(runner, stage->label, LANE_COMPUTE, start, tw_trace_clock()))
+            return tw_fail_memory(error);
+    }
+    for (int i = 0; i < recipe->n_outputs; i++) {
+        const int id = recipe->output[i].tensor;
+        void *target = target_of(slot, outputs, i);
+        if (target)
+            tw_from_storage(recipe->tensor[id].type, runner->data[id], target,
+                            elements(runner, &recipe->output[i], runtime->n));
+    }
+    return TW_OK;
+}
+
+/* ---- from outside ---- */
+
+static tw_status check(const tw_runner *runner, int64_t n, const void *const *inputs, tw_error *error)
+{
+    const tw_recipe *recipe = runner->recipe;
+    if (n < 1 || (recipe->bound && n > recipe->batch))
+        return tw_fail(error, TW_ERROR_ARGUMENT, "a batch of %lld: this plan takes 1 to %lld", (long long)n,
+                       (long long)recipe->batch);
+    for (int i = 0; i < recipe->n_inputs; i++)
+        if (!inputs || !inputs[i])
+            return tw_fail(error, TW_ERROR_ARGUMENT, "the array for input \"%s\" is missing", recipe->input[i].name);
+    return TW_OK;
+}
+
+/* Memory that outputs are received in, made when it is first asked for. */
+static tw_status receive_in(tw_runner *runner, tw_slot *slot, tw_error *error)
+{
+    const tw_recipe *recipe = runner->recipe;
+    for (int i = 0; i < recipe->n_outputs; i++) {
+        if (slot->host[i])
+            continue;
+        const int64_t count = elements(runner, &recipe->output[i], TW_MAX(recipe->batch, 1));
+        slot->host[i] =
+            tw_alloc(runner->context, (size_t)count * tw_type_size(recipe->tensor[recipe->output[i].tensor].type));
+        if (!slot->host[i])
+            return tw_fail_memory(error);
+    }
+    return TW_OK;
+}
+
+/* After a failure half way: nothing may still borrow the caller's or the slot's memory. */
+static void abandon(tw_runner *runner, tw_slot *slot)
+{
+    (void)runner->backend->finish(runner->upload, NULL);
+    (void)runner->backend->finish(runner->compute, NULL);
+    (void)runner->backend->finish(runner->download, NULL);
+    release_marks(runner, slot);
+}
+
+tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime, const void *const *inputs,
+                            void *const *outputs, tw_received received, void *user, tw_error *error)
+{
+    TW_TRY(check(runner, runtime->n, inputs, error));
+    tw_slot *slot = &runner->slot[runner->next];
+    TW_TRY(retire(runner, slot, error));
+    slot->received = received;
+    slot->user = user;
+    slot->n = runtime->n;
+    if (received)
+        TW_TRY(receive_in(runner, slot, error));
+    const tw_status status = runner->host ? run_host(runner, slot, runtime, inputs, outputs, error)
+                                          : run_device(runner, slot, runtime, inputs, outputs, error);
+    if (runner->writes_params)
+        runner->params->version++;
+    if (status != TW_OK) {
+        abandon(runner, slot);
+        return status;
+    }
+    slot->busy = true;
+    runner->next = (runner->next + 1) % TW_SLOTS;
+    return TW_OK;
+}
+
+tw_status tw_runner_wait(tw_runner *runner, tw_error *error)
+{
+    tw_status first = TW_OK;
+    for (int s = 0; s < TW_SLOTS; s++) {
+        const tw_status status =
+            retire(runner, &runner->slot[(runner->next + s) % TW_SLOTS], first == TW_OK ? error : NULL);
+        first = first == TW_OK ? status : first;
+    }
+    return first;
+}
