@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Philox 4x32-10 as in src/base/random.c: the same words, and uniform numbers that are bitwise the host's.
 //
-//     tw_random_uniform(seed_lo, seed_hi, step, name_lo, name_hi, element)          float in [0, 1)
-//     tw_random_normal(seed_lo, seed_hi, step, name_lo, name_hi, element)           float
+//     tw_random_uniform(seed_lo, seed_hi, step, line, name_lo, name_hi, element)    float in [0, 1)
+//     tw_random_normal(seed_lo, seed_hi, step, line, name_lo, name_hi, element)     float
 //     tw_random_uniform_W, tw_random_normal_W (W: 1, 2, 4, 8, 16)                   floatW for elements element .. + W - 1
 //
-// name_lo and name_hi are the halves of the hash of the node's name; the caller has combined name_hi ^ line.
+// step counts steps, line is the number of the train line, name_lo and name_hi are the halves of the hash of the node's
+// name. Any element may be the first; it is fastest when element % 4 == 0.
 // `static`, not plain `inline`: C99's inline leaves no body behind where a compiler chooses not to inline.
 
 // Four words for each of the blocks c0.., one block a lane.
@@ -30,58 +31,56 @@
 TW_PHILOX(uint)
 TW_PHILOX(uint4)
 
+#define TW_RANDOM_ARGUMENTS                                                                                           \
+    const uint seed_lo, const uint seed_hi, const uint step, const uint line, const uint name_lo, const uint name_hi, \
+        const ulong element
+#define TW_RANDOM_STREAM seed_lo, seed_hi, step, line, name_lo, name_hi
+
 // The four words of one block: elements 4 * block .. 4 * block + 3.
-static inline uint4 tw_random_block(const uint seed_lo, const uint seed_hi, const uint step, const uint name_lo,
-                                    const uint name_hi, const ulong block)
+static inline uint4 tw_random_block(const uint seed_lo, const uint seed_hi, const uint step, const uint line,
+                                    const uint name_lo, const uint name_hi, const ulong block)
 {
     uint w0, w1, w2, w3;
-    tw_philox_uint(seed_lo, seed_hi, (uint)block, step, name_lo ^ (uint)(block >> 32), name_hi, &w0, &w1, &w2, &w3);
+    tw_philox_uint(seed_lo, seed_hi, (uint)block, step, name_lo ^ (uint)(block >> 32), name_hi ^ line, &w0, &w1, &w2, &w3);
     return (uint4)(w0, w1, w2, w3);
 }
 
-static inline uint tw_random_word(const uint seed_lo, const uint seed_hi, const uint step, const uint name_lo,
-                                  const uint name_hi, const ulong element)
+static inline uint tw_random_word(TW_RANDOM_ARGUMENTS)
 {
-    const uint4 w = tw_random_block(seed_lo, seed_hi, step, name_lo, name_hi, element >> 2);
+    const uint4 w = tw_random_block(TW_RANDOM_STREAM, element >> 2);
     const uint2 pair = element & 2 ? w.hi : w.lo;
     return element & 1 ? pair.y : pair.x;
 }
 
 // Words from any element on: blocks are made whole, and shifted where the first element does not begin one.
-static inline uint4 tw_random_word_4(const uint seed_lo, const uint seed_hi, const uint step, const uint name_lo,
-                                     const uint name_hi, const ulong first)
+static inline uint4 tw_random_word_4(TW_RANDOM_ARGUMENTS)
 {
-    const uint shift = (uint)first & 3u;
-    const uint4 a = tw_random_block(seed_lo, seed_hi, step, name_lo, name_hi, first >> 2);
+    const uint shift = (uint)element & 3u;
+    const uint4 a = tw_random_block(TW_RANDOM_STREAM, element >> 2);
     if (shift == 0)
         return a;
-    const uint4 b = tw_random_block(seed_lo, seed_hi, step, name_lo, name_hi, (first >> 2) + 1);
+    const uint4 b = tw_random_block(TW_RANDOM_STREAM, (element >> 2) + 1);
     return shift == 1 ? (uint4)(a.yzw, b.x) : shift == 2 ? (uint4)(a.zw, b.xy) : (uint4)(a.w, b.xyz);
 }
 
-static inline uint16 tw_random_word_16(const uint seed_lo, const uint seed_hi, const uint step, const uint name_lo,
-                                       const uint name_hi, const ulong first)
+static inline uint16 tw_random_word_16(TW_RANDOM_ARGUMENTS)
 {
-    const ulong4 block = (ulong4)(first >> 2) + (ulong4)(0, 1, 2, 3);
+    const ulong4 block = (ulong4)(element >> 2) + (ulong4)(0, 1, 2, 3);
     uint4 w0, w1, w2, w3;
     tw_philox_uint4(seed_lo, seed_hi, convert_uint4(block & (ulong4)0xffffffffu), (uint4)step,
-                    (uint4)name_lo ^ convert_uint4(block >> 32), (uint4)name_hi, &w0, &w1, &w2, &w3);
+                    (uint4)name_lo ^ convert_uint4(block >> 32), (uint4)(name_hi ^ line), &w0, &w1, &w2, &w3);
     const uint16 a = (uint16)(w0.x, w1.x, w2.x, w3.x, w0.y, w1.y, w2.y, w3.y, w0.z, w1.z, w2.z, w3.z, w0.w, w1.w,
                               w2.w, w3.w);
-    const uint shift = (uint)first & 3u;
+    const uint shift = (uint)element & 3u;
     if (shift == 0)
         return a;
-    const uint4 b = tw_random_block(seed_lo, seed_hi, step, name_lo, name_hi, (first >> 2) + 4);
+    const uint4 b = tw_random_block(TW_RANDOM_STREAM, (element >> 2) + 4);
     if (shift == 1)
         return (uint16)(a.s123, a.s4567, a.s89ab, a.scdef, b.x);
     if (shift == 2)
         return (uint16)(a.s23, a.s4567, a.s89ab, a.scdef, b.xy);
     return (uint16)(a.s3, a.s4567, a.s89ab, a.scdef, b.xyz);
 }
-
-#define TW_RANDOM_ARGUMENTS                                                                                           \
-    const uint seed_lo, const uint seed_hi, const uint step, const uint name_lo, const uint name_hi, const ulong element
-#define TW_RANDOM_STREAM seed_lo, seed_hi, step, name_lo, name_hi
 
 // 24 bits, so that the conversion and the product are exact.
 static inline float tw_random_uniform(TW_RANDOM_ARGUMENTS)
