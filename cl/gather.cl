@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows picked by number: y[o, j, i] = x[o, index[j], i]; its gradient; and one_hot.
+//
+// Numbers below 0 count from the end; others out of range are held to it, so that nothing is read beyond the array.
+#define GATHER_PLACE(j)                                                                            \
+    const int number = LOAD(1, index, j);                                                          \
+    const int place = min(max(number < 0 ? number + AXIS : number, 0), AXIS - 1)
+
+#if FORM == 1
+// A work-item takes CHUNK of the OUTER * PICKS runs of INNER elements (ITEMS, simt: one element).
+#define GATHER_VECTORS(W)                                                                          \
+    for (; i + W <= INNER; i += W) {                                                               \
+        const VALUEV(W) v = LOAD(W, x, source + i);                                                \
+        EPILOGUE(W, v, run *INNER + i, (run * INNER + i) % LAST);                                  \
+    }
+__kernel void KERNEL(gather)(const int n, TW_IN(x), TW_IN(index) EPILOGUE_PARAMS)
+{
+    USE_IN(x);
+    USE_IN(index);
+#if ITEMS
+    const int at = (int)get_global_id(0), run = at / INNER;
+    if (run >= OUTER * PICKS)
+        return;
+    GATHER_PLACE(run % PICKS);
+    const VALUE v = LOAD(1, x, (run / PICKS * AXIS + place) * INNER + at % INNER);
+    EPILOGUE(1, v, at, at % LAST);
+#else
+    const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, OUTER * PICKS);
+    for (int run = begin; run < end; run++) {
+        GATHER_PLACE(run % PICKS);
+        const int source = (run / PICKS * AXIS + place) * INNER;
+        int i = 0;
+#if VECTOR
+        GATHER_VECTORS(16)
+        GATHER_VECTORS(4)
+#endif
+        GATHER_VECTORS(1)
+    }
+#endif
+}
+#undef GATHER_VECTORS
+#elif FORM == 2
+// A work-item owns ROWS rows of dx (of one outer place and, with ITEMS, one column): it clears them, then walks over all
+// numbers in order and adds what is its own. So equal numbers add up in a fixed order, without atomics.
+__kernel void KERNEL(gather_dx)(const int n, TW_IN(dy), TW_IN(index), TW_OUT(dx))
+{
+    USE_IN(dy);
+    USE_IN(index);
+    USE_OUT(dx);
+    const int outer = tw_group(1);
+#if ITEMS
+    const int column = (int)get_global_id(0) % INNER, first = (int)get_global_id(0) / INNER * ROWS;
+#else
+    const int first = tw_group(0) * ROWS;
+#endif
+    const int last = min(first + ROWS, AXIS);
+#if ITEMS
+    for (int row = first; row < last; row++)
+        STORE(1, dx, (outer * AXIS + row) * INNER + column, 0.0f);
+#else
+    for (int i = (outer * AXIS + first) * INNER; i < (outer * AXIS + last) * INNER; i++)
+        STORE(1, dx, i, 0.0f);
+#endif
+    for (int j = 0; j < PICKS; j++) {
+        GATHER_PLACE(j);
+        if (place < first || place >= last)
+            continue;
+        const int from = (outer * PICKS + j) * INNER, to = (outer * AXIS + place) * INNER;
+#if ITEMS
+        STORE(1, dx, to + column, LOAD(1, dx, to + column) + LOAD(1, dy, from + column));
+#else
+        int i = 0;
+        for (; i + 16 <= INNER; i += 16)
+            STORE(16, dx, to + i, LOAD(16, dx, to + i) + LOAD(16, dy, from + i));
+        for (; i < INNER; i++)
+            STORE(1, dx, to + i, LOAD(1, dx, to + i) + LOAD(1, dy, from + i));
+#endif
+    }
+}
+#else
+// y[j, k] = 1 where index[j] is k. A work-item takes CHUNK elements.
+__kernel void KERNEL(one_hot)(const int n, TW_IN(index) EPILOGUE_PARAMS)
+{
+    USE_IN(index);
+    const int begin = (int)get_global_id(0) * CHUNK, end = min(begin + CHUNK, PICKS * AXIS);
+    for (int at = begin; at < end; at++) {
+        GATHER_PLACE(at / AXIS);
+        const float v = place == at % AXIS ? 1.0f : 0.0f;
+        EPILOGUE(1, v, at, at % AXIS);
+    }
+}
+#endif
+
+#undef GATHER_PLACE

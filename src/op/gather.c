@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// gather (rows picked by number), its gradient, and one_hot. Numbers below 0 count from the end, as in ONNX.
+#include "op/helpers.h"
+
+#define NO_MORE {NULL, TW_ATTR_INT, NULL, NULL, NULL}
+#define SIMT_LOCAL 64
+
+static const tw_attribute gather_attributes[] = {
+    {"axis", TW_ATTR_INT, "0", NULL, "the axis of x along which is picked"}, NO_MORE};
+
+static const tw_attribute gather_dx_attributes[] = {
+    {"shape", TW_ATTR_DIMS, NULL, NULL, "sizes of what was picked from"},
+    {"axis", TW_ATTR_INT, NULL, NULL, "the axis along which was picked"},
+    NO_MORE};
+
+static const tw_attribute one_hot_attributes[] = {
+    {"depth", TW_ATTR_INT, NULL, NULL, "size of the new last axis"}, NO_MORE};
+
+static tw_status expect_numbers(const tw_call *call, int input, tw_error *error)
+{
+    const tw_type type = call->input[input]->type;
+    if (type == TW_I32 || type == TW_U8)
+        return TW_OK;
+    return tw_fail(error, TW_ERROR_TYPE, "input %s is %s, but must be i32 or u8: cast it",
+                   tw_call_input_name(call, input), tw_type_name(type));
+}
+
+/* Place along an axis of that size, as in cl/gather.cl. */
+static int64_t held_place(int64_t number, int64_t size)
+{
+    number += number < 0 ? size : 0;
+    return TW_MAX(0, TW_MIN(number, size - 1));
+}
+
+static tw_status gather_infer(tw_call *call, tw_error *error)
+{
+    const tw_shape *x = &call->input[0]->shape, *index = &call->input[1]->shape;
+    tw_shape y = {0};
+    int axis;
+    TW_TRY(expect_numbers(call, 1, error));
+    TW_TRY(tw_axis_of(call, "axis", x->rank, &axis, error));
+    if (x->rank + index->rank - 1 > TW_MAX_RANK)
+        return tw_fail(error, TW_ERROR_SHAPE, "the result would have rank %d, the most is %d",
+                       x->rank + index->rank - 1, TW_MAX_RANK);
+    for (int d = 0; d < axis; d++)
+        y.dim[y.rank++] = x->dim[d];
+    for (int d = 0; d < index->rank; d++)
+        y.dim[y.rank++] = index->dim[d];
+    for (int d = axis + 1; d < x->rank; d++)
+        y.dim[y.rank++] = x->dim[d];
+    tw_result_set(call, 0, call->input[0]->type, &y);
+    return TW_OK;
+}
+
+static void gather_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted,
+                        tw_node **dx)
+{
+    const tw_shape *x = &call->input[0]->shape;
+    char dims[TW_SHAPE_TEXT];
+    if (wanted[0])
+        dx[0] = tw_emit2(g, dy[0], call->input[1], "gather_dx shape=%s axis=%d",
+                         tw_shape_dims(x, dims), tw_axis_checked(call, "axis", x->rank));
+}
+
+static void gather_host(const tw_host_call *host)
+{
+    const tw_host_tensor *x = &host->in[0], *index = &host->in[1], *y = &host->out[0];
+    const int axis = tw_axis_checked(host->data, "axis", x->rank);
+    const int64_t inner = tw_host_span(x, axis + 1, x->rank), picks = index->count;
+    for (int64_t i = 0; i < y->count; i++) {
+        const int64_t outer = i / inner / picks;
+        const int64_t place =
+            held_place((int64_t)tw_host_get(index, i / inner % picks), x->dim[axis]);
+        tw_host_put(y, i, tw_host_get(x, (outer * x->dim[axis] + place) * inner + i % inner));
+    }
+}
+
+/* What the launches of both directions share: x is the shape that is picked from. */
+static tw_launch *gather_launch(tw_site *site, int form, const tw_shape *x, const char *entry)
+{
+    const int axis = tw_axis_checked(site->call, "axis", x->rank);
+    const tw_collapsed c = tw_collapse(x, axis, axis + 1);
+    const tw_family family = site->caps->family;
+    tw_launch *launch =
+        tw_candidate_launch(site, tw_site_candidate(site, family, entry), "gather.cl", entry);
+    tw_launch_define(site, launch, "FORM", form);
+    tw_launch_define(site, launch, "ITEMS", family == TW_FAMILY_SIMT);
+    tw_launch_define_dim(site, launch, "OUTER", c.outer);
+    tw_launch_define_dim(site, launch, "AXIS", c.axis);
+    tw_launch_define_dim(site, launch, "INNER", c.inner);
+    tw_launch_define_dim(site, launch, "PICKS", tw_shape_count(tw_site_in_shape(site, 1)));
+    return launch;
+}
+
+static void gather_variants(tw_site *site)
+{
+    const tw_shape *x = tw_site_in_shape(site, 0), *y = tw_site_out_shape(site, 0);
+    const int axis = tw_axis_checked(site->call, "axis", x->rank);
+    const tw_collapsed c = tw_collapse(x, axis, axis + 1);
+    const tw_dim runs = tw_dim_multiply(c.outer, tw_shape_count(tw_site_in_shape(site, 1)));
+    const int64_t chunk = TW_MAX(1, 4096 / TW_MAX(1, tw_dim_nominal(c.inner)));
+    tw_launch *launch = gather_launch(site, 1, x, "gather");
+    tw_launch_define(site, launch, "CHUNK", chunk);
+    tw_launch_define(site, launch, "VECTOR",
+                     !tw_epilogue_by_column(site) || tw_dim_equal(tw_last_dim(y), c.inner));
+    tw_launch_define_dim(site, launch, "LAST", tw_last_dim(y));
+    tw_launch_define_value(site, launch, tw_site_in_type(site, 0));
+    tw_launch_in(site, launch, "x", site->in[0], tw_site_in_type(site, 0));
+    tw_launch_in(site, launch, "index", site->in[1], tw_site_in_type(site, 1));
+    if (site->caps->family == TW_FAMILY_SIMT)
+        tw_launch_global(launch, 0, tw_shape_count(y), SIMT_LOCAL, SIMT_LOCAL);
+    else
+        tw_launch_global(launch, 0, runs, chunk, 1);
+    tw_launch_epilogue(site, launch, 1 | 4 | 16);
+}
+
+static const tw_operator gather = {
+    .name = "gather",
+    .doc = "rows of x by number; numbers below 0 count from the end",
+    .inputs = "x index",
+    .results = "y",
+    .attributes = gather_attributes,
+    .flags = TW_OP_EPILOGUE,
+    .infer = gather_infer,
+    .grad = gather_grad,
+    .host = gather_host,
+    .variants = gather_variants,
+};
+
+/* ---- gather_dx ---- */
+
+static tw_status gather_dx_infer(tw_call *call, tw_error *error)
+{
+    const tw_attr *sizes = tw_attr_get(call, "shape");
+    tw_shape x = {.rank = sizes->count};
+    int axis;
+    TW_TRY(tw_expect_real(call, 0, error));
+    TW_TRY(expect_numbers(call, 1, error));
+    TW_TRY(tw_axis_of(call, "axis", x.rank, &axis, error));
+    for (int d = 0; d < x.rank; d++)
+        x.dim[d] = sizes->list[d];
+    tw_result_set(call, 0, call->input[0]->type, &x);
+    return TW_OK;
+}
+
+static void gather_dx_host(const tw_host_call *host)
+{
+    const tw_host_tensor *dy = &host->in[0], *index = &host->in[1], *dx = &host->out[0];
+    const int axis = tw_axis_checked(host->data, "axis", dx->rank);
+    const int64_t inner = tw_host_span(dx, axis + 1, dx->rank), picks = index->count;
+    for (int64_t i = 0; i < dx->count; i++)
+        tw_host_put(dx, i, 0);
+    for (int64_t i = 0; i < dy->count; i++) {
+        const int64_t outer = i / inner / picks;
+        const int64_t place =
+            held_place((int64_t)tw_host_get(index, i / inner % picks), dx->dim[axis]);
+        const int64_t at = (outer * dx->dim[axis] + place) * inner + i % inner;
+        tw_host_put(dx, at, tw_host_get(dx, at) + tw_host_get(dy, i));
+    }
+}
+
+static void gather_dx_variants(tw_site *site)
+{
+    const tw_shape *x = tw_site_out_shape(site, 0);
+    const int axis = tw_axis_checked(site->call, "axis", x->rank);
+    const tw_collapsed c = tw_collapse(x, axis, axis + 1);
+    const bool simt = site->caps->family == TW_FAMILY_SIMT;
+    /* every owner reads all numbers: enough owners for all units, and not more */
+    const int64_t owners = simt ? 64 : 4 * (int64_t)site->caps->units;
+    const int64_t rows = TW_MAX(1, (tw_dim_nominal(c.axis) + owners - 1) / owners);
+    tw_launch *launch = gather_launch(site, 2, x, "gather_dx");
+    tw_launch_define(site, launch, "ROWS", rows);
+    tw_launch_in(site, launch, "dy", site->in[0], tw_site_in_type(site, 0));
+    tw_launch_in(site, launch, "index", site->in[1], tw_site_in_type(site, 1));
+    tw_launch_out(site, launch, "dx", site->out[0], tw_site_out_type(site, 0));
+    if (simt) /* rows of inner columns: whole blocks of rows, then rounded up to work-groups */
+        tw_launch_global(launch, 0,
+                         tw_dim_multiply(c.inner, tw_dim_fixed(c.axis)
+                                                      ? TW_DIM((c.axis.scale + rows - 1) / rows)
+                                                      : c.axis),
+                         SIMT_LOCAL, SIMT_LOCAL);
+    else
+        tw_launch_global(launch, 0, c.axis, rows, 1);
+    tw_launch_global(launch, 1, c.outer, 1, 1);
+}
+
+static const tw_operator gather_dx = {
+    .name = "gather_dx",
+    .doc = "gradient of gather: each row of dy added to the row it was picked from, in order",
+    .inputs = "dy index",
+    .results = "dx",
+    .attributes = gather_dx_attributes,
+    .flags = TW_OP_INTERNAL,
+    .infer = gather_dx_infer,
+    .host = gather_dx_host,
+    .variants = gather_dx_variants,
+};
+
+/* ---- one_hot ---- */
+
+static tw_status one_hot_infer(tw_call *call, tw_error *error)
+{
+    tw_shape y = call->input[0]->shape;
+    const int64_t depth = tw_attr_int(call, "depth");
+    TW_TRY(expect_numbers(call, 0, error));
+    if (depth < 1 || y.rank == TW_MAX_RANK)
+        return tw_fail(error, TW_ERROR_SHAPE, "depth must be at least 1, the input's rank below %d",
+                       TW_MAX_RANK);
+    y.dim[y.rank++] = TW_DIM(depth);
+    tw_result_set(call, 0, TW_F32, &y);
+    return TW_OK;
+}
+
+static void one_hot_host(const tw_host_call *host)
+{
+    const tw_host_tensor *index = &host->in[0], *y = &host->out[0];
+    const int64_t depth = tw_attr_int(host->data, "depth");
+    for (int64_t i = 0; i < y->count; i++)
+        tw_host_put(y, i,
+                    held_place((int64_t)tw_host_get(index, i / depth), depth) == i % depth);
+}
+
+static void one_hot_variants(tw_site *site)
+{
+    const bool simt = site->caps->family == TW_FAMILY_SIMT;
+    const int local = simt ? SIMT_LOCAL : 1;
+    const int64_t chunk = simt ? 1 : 2048;
+    tw_launch *launch = tw_candidate_launch(
+        site, tw_site_candidate(site, site->caps->family, "one_hot"), "gather.cl", "one_hot");
+    tw_launch_define(site, launch, "FORM", 3);
+    tw_launch_define(site, launch, "CHUNK", chunk);
+    tw_launch_define_dim(site, launch, "PICKS", tw_shape_count(tw_site_in_shape(site, 0)));
+    tw_launch_define(site, launch, "AXIS", tw_attr_int(site->call, "depth"));
+    tw_launch_in(site, launch, "index", site->in[0], tw_site_in_type(site, 0));
+    tw_launch_global(launch, 0, tw_shape_count(tw_site_out_shape(site, 0)), chunk * local, local);
+    tw_launch_epilogue(site, launch, 1);
+}
+
+static const tw_operator one_hot = {
+    .name = "one_hot",
+    .doc = "1 at the place that a number names along a new last axis, 0 elsewhere (f32)",
+    .inputs = "index",
+    .results = "y",
+    .attributes = one_hot_attributes,
+    .flags = TW_OP_EPILOGUE,
+    .infer = one_hot_infer,
+    .host = one_hot_host,
+    .variants = one_hot_variants,
+};
+
+const tw_operator *const tw_op_gather[] = {&gather, &gather_dx, &one_hot, NULL};
