@@ -282,7 +282,7 @@ static void print_step(const tw_expr *expr, int s, const value_class *classes, t
         break;
     case TW_EXPR_UNIFORM:
     case TW_EXPR_NORMAL:
-        tw_text_printf(text, "TW_CAT(tw_random_%s_, W)(seed_lo, seed_hi, step, %uu, %uu ^ line, (ulong)(at))",
+        tw_text_printf(text, "TW_CAT(tw_random_%s_, W)(seed_lo, seed_hi, step, line, %uu, %uu, (ulong)(at))",
                        step->kind == TW_EXPR_UNIFORM ? "uniform" : "normal", (unsigned)(step->hash & 0xffffffffu),
                        (unsigned)(step->hash >> 32));
         break;
