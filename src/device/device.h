@@ -40,6 +40,8 @@ typedef struct tw_backend {
 
     tw_status (*queue_create)(tw_device *device, bool profiling, tw_queue **queue, tw_error *error);
     void (*queue_destroy)(tw_device *device, tw_queue **queue); /* finishes it first */
+    /* Finishes the queue; from now on its events have times. Nothing to do where they have them already, or never. */
+    tw_status (*queue_profile)(tw_queue *queue, tw_error *error);
     /* Each enqueue waits for `waits` first, and gives an event when event is not NULL. write and read do not block:
      * host memory is borrowed until the event is complete. On the host device they run at once. */
     tw_status (*write)(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes, const void *source,

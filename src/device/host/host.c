@@ -157,6 +157,7 @@ static const tw_backend backend = {
     .buffer_memory = buffer_memory,
     .queue_create = queue_create,
     .queue_destroy = queue_destroy,
+    .queue_profile = complete,
     .write = write_buffer,
     .read = read_buffer,
     .fill_zero = fill_zero,

@@ -6,7 +6,7 @@ static double megabytes(uint64_t bytes) { return (double)bytes / (1024 * 1024); 
 
 tw_status tw_opencl_buffer_create(tw_device *device, uint64_t bytes, tw_buffer **buffer, tw_error *error)
 {
-    const tw_opencl *cl = device->state;
+    tw_opencl *cl = device->state;
     const uint64_t limit = device->caps.max_allocation;
     if (bytes > SIZE_MAX || (limit && bytes > limit))
         return tw_fail(error, TW_ERROR_DEVICE_MEMORY,
@@ -18,6 +18,7 @@ tw_status tw_opencl_buffer_create(tw_device *device, uint64_t bytes, tw_buffer *
         return tw_fail_memory(error);
     cl_int code;
     made->bytes = bytes;
+    made->serial = (uint64_t)atomic_fetch_add(&cl->buffers, 1) + 1;
     made->memory = clCreateBuffer(cl->context, CL_MEM_READ_WRITE, (size_t)TW_MAX(bytes, 1), NULL, &code);
     if (code != CL_SUCCESS) {
         tw_free(device->context, made);

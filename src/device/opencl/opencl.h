@@ -4,31 +4,44 @@
 #define TW_DEVICE_OPENCL_H
 
 #include "device/device.h"
+#include <stdatomic.h>
 #include <thalweg/opencl.h>
 
 /* state of a tw_device */
 typedef struct tw_opencl {
     cl_context context;
     cl_device_id device;
+    atomic_uint_fast64_t buffers; /* made so far */
 } tw_opencl;
 
 struct tw_buffer {
     cl_mem memory;
     uint64_t bytes;
+    uint64_t serial; /* unlike a pointer, never that of a buffer that is gone */
 };
 
 struct tw_program {
     cl_program program;
 };
 
+/* A kernel argument as it was last set. */
+typedef struct tw_opencl_arg {
+    uint64_t serial; /* of the buffer; 0: a scalar */
+    uint64_t value;  /* the offset, or the scalar's bits */
+} tw_opencl_arg;
+
 struct tw_kernel {
+    tw_device *device;
     cl_kernel kernel;
     char *name;
+    int n_set; /* arguments that were set and are remembered */
+    tw_opencl_arg *set;
 };
 
 struct tw_queue {
     tw_device *device;
     cl_command_queue queue;
+    bool profiling;
 };
 /* A tw_event is the cl_event itself: nothing is allocated for it. */
 
@@ -64,6 +77,7 @@ tw_status tw_opencl_kernel_create(tw_device *device, tw_program *program, const 
 void tw_opencl_kernel_destroy(tw_device *device, tw_kernel **kernel);
 tw_status tw_opencl_queue_create(tw_device *device, bool profiling, tw_queue **queue, tw_error *error);
 void tw_opencl_queue_destroy(tw_device *device, tw_queue **queue);
+tw_status tw_opencl_queue_profile(tw_queue *queue, tw_error *error);
 tw_status tw_opencl_write(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes, const void *source,
                           int n_waits, tw_event *const *waits, tw_event **event, tw_error *error);
 tw_status tw_opencl_read(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes, void *target,

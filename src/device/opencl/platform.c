@@ -136,6 +136,7 @@ static const tw_backend backend = {
     .kernel_destroy = tw_opencl_kernel_destroy,
     .queue_create = tw_opencl_queue_create,
     .queue_destroy = tw_opencl_queue_destroy,
+    .queue_profile = tw_opencl_queue_profile,
     .write = tw_opencl_write,
     .read = tw_opencl_read,
     .fill_zero = tw_opencl_fill_zero,

@@ -89,6 +89,7 @@ tw_status tw_opencl_kernel_create(tw_device *device, tw_program *program, const 
     tw_kernel *made = tw_calloc(device->context, 1, sizeof *made);
     if (!made)
         return tw_fail_memory(error);
+    made->device = device;
     made->name = tw_copy_text(device->context, entry, strlen(entry));
     tw_status status = TW_OK;
     if (!made->name) {
@@ -116,6 +117,7 @@ void tw_opencl_kernel_destroy(tw_device *device, tw_kernel **kernel)
     if ((*kernel)->kernel)
         clReleaseKernel((*kernel)->kernel);
     tw_free(device->context, (*kernel)->name);
+    tw_free(device->context, (*kernel)->set);
     tw_free(device->context, *kernel);
     *kernel = NULL;
 }

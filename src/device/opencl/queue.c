@@ -2,20 +2,43 @@
 // In-order queues: transfers, launches, and events.
 #include "device/opencl/opencl.h"
 
-tw_status tw_opencl_queue_create(tw_device *device, bool profiling, tw_queue **queue, tw_error *error)
+static tw_status make_queue(tw_device *device, bool profiling, cl_command_queue *queue, tw_error *error)
 {
     const tw_opencl *cl = device->state;
+    cl_int code;
+    cl_command_queue made =
+        clCreateCommandQueue(cl->context, cl->device, profiling ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
+    if (code != CL_SUCCESS)
+        return tw_opencl_fail(error, code, "cannot make a queue on '%s'", device->info.name);
+    *queue = made;
+    return TW_OK;
+}
+
+tw_status tw_opencl_queue_create(tw_device *device, bool profiling, tw_queue **queue, tw_error *error)
+{
     tw_queue *made = tw_calloc(device->context, 1, sizeof *made);
     if (!made)
         return tw_fail_memory(error);
-    cl_int code;
     made->device = device;
-    made->queue = clCreateCommandQueue(cl->context, cl->device, profiling ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
-    if (code != CL_SUCCESS) {
+    made->profiling = profiling;
+    const tw_status status = make_queue(device, profiling, &made->queue, error);
+    if (status == TW_OK)
+        *queue = made;
+    else
         tw_free(device->context, made);
-        return tw_opencl_fail(error, code, "cannot make a queue on '%s'", device->info.name);
-    }
-    *queue = made;
+    return status;
+}
+
+tw_status tw_opencl_queue_profile(tw_queue *queue, tw_error *error)
+{
+    cl_command_queue made = NULL;
+    TW_TRY(tw_opencl_finish(queue, error));
+    if (queue->profiling)
+        return TW_OK;
+    TW_TRY(make_queue(queue->device, true, &made, error));
+    clReleaseCommandQueue(queue->queue);
+    queue->queue = made;
+    queue->profiling = true;
     return TW_OK;
 }
 
@@ -156,24 +179,50 @@ tw_status tw_opencl_copy(tw_queue *queue, tw_buffer *source, uint64_t source_off
 
 /* ---- launches ---- */
 
+/* The memory of what was set last; NULL, and all is set each time, when memory is out. */
+static tw_opencl_arg *remembered(tw_kernel *kernel, int n_args)
+{
+    if (kernel->n_set != n_args) {
+        tw_free(kernel->device->context, kernel->set);
+        kernel->set = tw_alloc(kernel->device->context, (size_t)n_args * sizeof *kernel->set);
+        kernel->n_set = kernel->set ? n_args : 0;
+        for (int i = 0; i < kernel->n_set; i++)
+            kernel->set[i] = (tw_opencl_arg){UINT64_MAX, 0};
+    }
+    return kernel->set;
+}
+
+static cl_int set_argument(tw_kernel *kernel, const tw_kernel_arg *arg, cl_uint index)
+{
+    if (!arg->buffer)
+        return clSetKernelArg(kernel->kernel, index, arg->size, &arg->value);
+    const cl_ulong offset = arg->offset;
+    const cl_int code = clSetKernelArg(kernel->kernel, index, sizeof arg->buffer->memory, &arg->buffer->memory);
+    return code == CL_SUCCESS ? clSetKernelArg(kernel->kernel, index + 1, sizeof offset, &offset) : code;
+}
+
+/* Sets what has changed since the kernel's last launch: in a step that is repeated, next to nothing. */
 static tw_status set_arguments(tw_queue *queue, tw_kernel *kernel, int n_args, const tw_kernel_arg *args,
                                tw_error *error)
 {
+    tw_opencl_arg *set = remembered(kernel, n_args);
     cl_uint index = 0;
     for (int i = 0; i < n_args; i++) {
         const tw_kernel_arg *arg = &args[i];
-        cl_int code;
-        if (arg->buffer) {
-            const cl_ulong offset = arg->offset;
-            code = clSetKernelArg(kernel->kernel, index++, sizeof arg->buffer->memory, &arg->buffer->memory);
-            if (code == CL_SUCCESS)
-                code = clSetKernelArg(kernel->kernel, index++, sizeof offset, &offset);
-        } else {
-            code = clSetKernelArg(kernel->kernel, index++, arg->size, &arg->value);
-        }
+        const cl_uint first = index;
+        const tw_opencl_arg now = {arg->buffer ? arg->buffer->serial : 0,
+                                   arg->buffer ? arg->offset : arg->value.u};
+        index += arg->buffer ? 2 : 1;
+        if (set && set[i].serial == now.serial && set[i].value == now.value)
+            continue;
+        if (set)
+            set[i] = (tw_opencl_arg){UINT64_MAX, 0};
+        const cl_int code = set_argument(kernel, arg, first);
         if (code != CL_SUCCESS)
             return tw_opencl_fail(error, code, "argument %d (the kernel's %u) of the kernel '%s' on '%s'", i,
-                                  (unsigned)index - 1, kernel->name, queue->device->info.name);
+                                  (unsigned)first, kernel->name, queue->device->info.name);
+        if (set)
+            set[i] = now;
     }
     return TW_OK;
 }
