@@ -183,18 +183,39 @@ static void sync_folder(const char *path, char *folder)
     close(file);
 }
 
-tw_status tw_write_parts(tw_context *context, const char *path, int count, const tw_part *parts, tw_error *error)
+/* Follows the symbolic links at path, so that what they point to is replaced and not they (/dev/stdout is one): a text
+ * to be freed. *code is 0, ENOMEM or ELOOP. (POSIX without XSI has no realpath, which allocates with malloc besides.) */
+static char *follow_links(tw_context *context, const char *path, int *code)
 {
-    struct stat info;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) { /* a device or pipe (/dev/stdout) must not be replaced */
-        const int file = open(path, O_WRONLY | O_CLOEXEC);
-        const int code = file < 0 ? errno : write_and_close(file, count, parts, false);
-        return code ? tw_fail_file(error, "write", path, code) : TW_OK;
+    enum { MOST_LINKS = 40, LONGEST = 4096 };
+    char link[LONGEST];
+    char *now = tw_copy_text(context, path, strlen(path));
+    for (int i = 0; now && i < MOST_LINKS; i++) {
+        const ssize_t length = readlink(now, link, sizeof link - 1);
+        if (length < 0 || (size_t)length == sizeof link - 1) { /* no link */
+            *code = 0;
+            return now;
+        }
+        link[length] = '\0';
+        const char *slash = link[0] == '/' ? NULL : strrchr(now, '/'); /* relative to the link's own folder */
+        tw_text target = {.context = context};
+        tw_text_append(&target, now, slash ? (size_t)(slash + 1 - now) : 0);
+        tw_text_append(&target, link, (size_t)length);
+        tw_free(context, now);
+        now = tw_text_take(&target);
     }
+    *code = now ? ELOOP : ENOMEM;
+    tw_free(context, now);
+    return NULL;
+}
+
+/* Writes beside path, in a buffer of its own for names, and renames. 0 or errno. */
+static int replace(tw_context *context, const char *path, int count, const tw_part *parts)
+{
     const size_t size = strlen(path) + 48;
     char *name = tw_alloc(context, size);
     if (!name)
-        return tw_fail_memory(error);
+        return ENOMEM;
     const int file = open_beside(path, name, size);
     int code = file < 0 ? errno : write_and_close(file, count, parts, true);
     if (code == 0 && rename(name, path) != 0)
@@ -204,6 +225,24 @@ tw_status tw_write_parts(tw_context *context, const char *path, int count, const
     if (code == 0)
         sync_folder(path, name); /* the buffer is large enough for the folder's name */
     tw_free(context, name);
+    return code;
+}
+
+tw_status tw_write_parts(tw_context *context, const char *path, int count, const tw_part *parts, tw_error *error)
+{
+    struct stat info;
+    int code = 0;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) { /* a device or pipe must not be replaced */
+        const int file = open(path, O_WRONLY | O_CLOEXEC);
+        code = file < 0 ? errno : write_and_close(file, count, parts, false);
+    } else {
+        char *target = follow_links(context, path, &code);
+        if (target)
+            code = replace(context, target, count, parts);
+        tw_free(context, target);
+    }
+    if (code == ENOMEM)
+        return tw_fail_memory(error);
     return code ? tw_fail_file(error, "write", path, code) : TW_OK;
 }
 

@@ -12,7 +12,7 @@ typedef union header {
 
 void *tw_resize(tw_context *context, void *pointer, size_t new_size)
 {
-    if (new_size > SIZE_MAX - sizeof(header))
+    if (new_size > PTRDIFF_MAX - sizeof(header)) /* what allocators may add their own few bytes to */
         return NULL;
     header *old = pointer ? (header *)pointer - 1 : NULL;
     header *made = context->allocator.resize(context->allocator.user, old, old ? old->size : 0,
