@@ -20,6 +20,7 @@ typedef struct tw_trainer_options {
     const char *kernels;    /* as in tw_plan_options */
     uint64_t memory_budget; /* as in tw_plan_options */
     bool no_fusion, no_proof;
+    bool evaluate_only;      /* nothing for steps is built: only tw_trainer_evaluate will be called */
     int64_t steps_per_epoch; /* what schedules in epochs count by; 0: told by tw_trainer_fit */
 } tw_trainer_options;
 

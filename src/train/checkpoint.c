@@ -214,6 +214,8 @@ tw_status tw_checkpoint_write(tw_trainer *trainer, const char *folder, bool weig
 
 tw_status tw_trainer_save(tw_trainer *trainer, const char *folder, tw_error *error)
 {
+    if (trainer->options.evaluate_only)
+        return tw_fail(error, TW_ERROR_ARGUMENT, "a trainer made with evaluate_only has no state to save");
     TW_TRY(tw_trainer_finish(trainer, error));
     return tw_checkpoint_write(trainer, folder, true, error);
 }
@@ -449,6 +451,8 @@ static tw_status resume(tw_trainer *t, reader *r, tw_arena *arena, tw_error *err
 tw_status tw_trainer_resume(tw_trainer *trainer, const char *folder, tw_error *error)
 {
     tw_safetensors *file = NULL;
+    if (trainer->options.evaluate_only)
+        return tw_fail(error, TW_ERROR_ARGUMENT, "a trainer made with evaluate_only cannot resume: load its weights");
     (void)tw_trainer_finish(trainer, NULL); /* whatever came of what is thrown away now */
     TW_TRY(check_model(trainer, folder, error));
     TW_TRY(open_state(trainer->context, folder, &file, error));

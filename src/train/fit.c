@@ -112,18 +112,18 @@ static tw_status run_epoch(fit *f, bool *whole, tw_error *error)
     return tw_trainer_finish(t, error);
 }
 
-/* The loss by which epochs are compared: the first line's, on test data where there are any. */
-static bool judge(fit *f)
+/* Whether an epoch is the best so far, by the first line's loss, on test data where there are any. Part of an epoch is
+ * compared, but not remembered: a resume completes it. */
+static bool judge(fit *f, bool whole)
 {
     tw_course *course = &f->trainer->course;
     const double loss = has_test(f) ? f->test_values[0] : f->values[0];
-    if (loss < course->best) {
-        course->best = loss;
-        course->stale = 0;
-        return true;
+    const bool best = loss < course->best;
+    if (whole) {
+        course->best = best ? loss : course->best;
+        course->stale = best ? 0 : course->stale + 1;
     }
-    course->stale++;
-    return false;
+    return best;
 }
 
 static tw_status write_run(fit *f, int64_t epoch, bool best, tw_error *error)
@@ -144,7 +144,7 @@ static tw_status end_epoch(fit *f, bool whole, tw_error *error)
     tw_trainer_means(t, f->values);
     if (has_test(f))
         TW_TRY(tw_trainer_evaluate(t, f->options->test, f->test_values, error));
-    const bool best = judge(f);
+    const bool best = judge(f, whole);
     if (whole) {
         t->course.epoch++;
         t->course.batches = 0;

@@ -4,6 +4,8 @@
 
 tw_status tw_trainer_print(const tw_trainer *trainer, bool memory, char **text, tw_error *error)
 {
+    if (trainer->options.evaluate_only)
+        return tw_fail(error, TW_ERROR_ARGUMENT, "a trainer made with evaluate_only has no launches of steps");
     tw_text out = {.context = trainer->context};
     for (int i = 0; i < trainer->n_lines; i++) {
         const tw_line *line = &trainer->line[i];
@@ -27,8 +29,10 @@ tw_status tw_trainer_print(const tw_trainer *trainer, bool memory, char **text, 
 uint64_t tw_trainer_memory(const tw_trainer *trainer)
 {
     const uint64_t size = tw_caps_type_size(&trainer->caps, TW_F32);
-    uint64_t bytes = 2 * (uint64_t)trainer->params->table.elements * size; /* parameters and gradients */
-    for (int i = 0; i < trainer->n_lines; i++)
+    uint64_t bytes = (uint64_t)trainer->params->table.elements * size;
+    if (trainer->gradients)
+        bytes *= 2;
+    for (int i = 0; i < trainer->n_lines && !trainer->options.evaluate_only; i++)
         bytes += tw_runner_memory(trainer->line[i].runner) + tw_runner_memory(trainer->line[i].updater.runner) +
                  tw_updater_memory(&trainer->line[i].updater);
     return bytes + (trainer->evaluator.runner ? tw_runner_memory(trainer->evaluator.runner) : 0);
@@ -36,6 +40,8 @@ uint64_t tw_trainer_memory(const tw_trainer *trainer)
 
 tw_status tw_trainer_trace(tw_trainer *trainer, tw_error *error)
 {
+    if (trainer->options.evaluate_only)
+        return tw_fail(error, TW_ERROR_ARGUMENT, "a trainer made with evaluate_only has no steps to trace");
     for (int i = 0; i < trainer->n_lines; i++) {
         TW_TRY(tw_runner_trace(trainer->line[i].runner, error));
         TW_TRY(tw_runner_trace(trainer->line[i].updater.runner, error));
@@ -59,6 +65,8 @@ static tw_status append(tw_runner *runner, tw_text *text)
 
 tw_status tw_trainer_trace_write(tw_trainer *trainer, const char *path, tw_error *error)
 {
+    if (trainer->options.evaluate_only)
+        return tw_fail(error, TW_ERROR_ARGUMENT, "a trainer made with evaluate_only has no steps to trace");
     TW_TRY(tw_trainer_finish(trainer, error));
     tw_text text = {.context = trainer->context};
     tw_text_puts(&text, "[");

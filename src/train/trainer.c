@@ -194,6 +194,8 @@ static tw_status create(tw_trainer *t, const tw_trainer_options *options, tw_err
     TW_TRY(tw_graph_print(graph, &t->model, error));
     TW_TRY(parse_lines(t, error));
     TW_TRY(tw_values_create(t, error));
+    if (t->options.evaluate_only)
+        return tw_evaluator_create(t, error);
     const uint64_t bytes = (uint64_t)TW_MAX(t->params->table.elements, 1) * tw_caps_type_size(&t->caps, TW_F32);
     TW_TRY(device->backend->buffer_create(device, bytes, &t->gradients, error));
     return tw_lines_create(t, error);
@@ -283,6 +285,8 @@ tw_status tw_trainer_step(tw_trainer *trainer, int64_t n, const void *const *inp
     if (n < 1 || n > trainer->options.batch)
         return tw_fail(error, TW_ERROR_ARGUMENT, "a step on %lld samples: the trainer was made for 1 to %lld",
                        (long long)n, (long long)trainer->options.batch);
+    if (trainer->options.evaluate_only)
+        return tw_fail(error, TW_ERROR_ARGUMENT, "a trainer made with evaluate_only does no steps");
     TW_TRY(check_numbers(trainer, error));
     for (int i = 0; i < trainer->n_lines; i++)
         TW_TRY(line_step(trainer, &trainer->line[i], n, inputs, error));
@@ -291,7 +295,7 @@ tw_status tw_trainer_step(tw_trainer *trainer, int64_t n, const void *const *inp
 
 tw_status tw_trainer_finish(tw_trainer *trainer, tw_error *error)
 {
-    for (int i = 0; i < trainer->n_lines; i++) {
+    for (int i = 0; i < trainer->n_lines && !trainer->options.evaluate_only; i++) {
         TW_TRY(tw_runner_wait(trainer->line[i].runner, error));
         TW_TRY(tw_runner_wait(trainer->line[i].updater.runner, error));
     }
