@@ -59,15 +59,28 @@ static bool fail(row_case *c, const char *text)
     return false;
 }
 
+/* "range=-3..3"; sscanf would take "-3." for the first number. */
+static bool read_range(const char *word, drawing *d)
+{
+    const char *dots = strstr(word, "..");
+    if (strncmp(word, "range=", 6) != 0 || !dots)
+        return false;
+    char low[40];
+    snprintf(low, sizeof low, "%.*s", (int)(dots - word - 6), word + 6);
+    d->low = strtod(low, NULL);
+    d->high = strtod(dots + 2, NULL);
+    return d->ranged = true;
+}
+
 /* Takes the runner's own options out of one input's text; what is left is the grammar's. */
 static void read_drawing(char *text, drawing *d)
 {
     *d = (drawing){.low = -1, .high = 1};
     char kept[400] = "";
     for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) {
-        if (sscanf(word, "range=%lf..%lf", &d->low, &d->high) == 2)
-            d->ranged = true;
-        else if (strcmp(word, "distinct=yes") == 0)
+        if (read_range(word, d))
+            continue;
+        if (strcmp(word, "distinct=yes") == 0)
             d->distinct = true;
         else if (strcmp(word, "fixed=yes") == 0)
             d->fixed = true;
@@ -217,7 +230,7 @@ static bool make_gradients(row_case *c)
     if (!upstream || !add_value(c, upstream, &(drawing){.low = 0.5, .high = 1.5, .fixed = true}))
         return tw_graph_check(c->bound, &c->error) == TW_OK && fail(c, "too many inputs");
     product = tw_emit2(c->bound, c->y, upstream, "mul");
-    c->loss = product && product->shape.rank > 0 ? tw_emit1(c->bound, product, "sum") : product;
+    c->loss = product && product->shape.rank > 0 ? tw_emit1(c->bound, product, "reduce_sum") : product;
     if (tw_graph_check(c->bound, &c->error) != TW_OK ||
         tw_graph_gradient(c->bound, c->loss, count, with_respect_to, gradient, &c->error) != TW_OK)
         return false;
