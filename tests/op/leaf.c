@@ -10,6 +10,6 @@ OP_TESTS("leaf",
     {.op = "c = extent dims=n,7; div(x, c)", .inputs = "x f32[n,7]", .batch = 130},
     {.op = "u = random_uniform(x); add(x, u)", .inputs = "x f32[n,35]"},
     {.op = "u = random_normal(x); add(x, u)", .inputs = "x f32[n,35]"},
-    {.op = "u = random_normal shape=n,37; add(x, u)", .inputs = "x f32[n,37]", .batch = 17},
-    {.op = "u = random_uniform shape=19; add(x, u)", .inputs = "x f32[n,19]"},
+    {.op = "u = random_normal() shape=n,37; add(x, u)", .inputs = "x f32[n,37]", .batch = 17},
+    {.op = "u = random_uniform() shape=19; add(x, u)", .inputs = "x f32[n,19]"},
 )
