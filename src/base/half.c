@@ -29,7 +29,10 @@ float tw_from_f16(uint16_t bits)
     return float_of(sign | bits_of((float)rest * 0x1p-24f));
 }
 
-float tw_from_bf16(uint16_t bits) { return float_of((uint32_t)bits << 16); }
+float tw_from_bf16(uint16_t bits)
+{
+    return float_of((uint32_t)bits << 16);
+}
 
 /* value >> shift, rounded to nearest, ties to even. */
 static uint32_t shift_even(uint32_t value, int shift)
@@ -45,7 +48,8 @@ uint16_t tw_to_f16(float value)
         return (uint16_t)(sign | 0x7e00 | (rest >> 13 & 0x3ff));
     if (rest >= 0x47800000) /* 65536 and more */
         return (uint16_t)(sign | 0x7c00);
-    if (rest >= 0x38800000) /* normal: a carry out of the fraction counts the exponent up, to infinity at the end */
+    if (rest >= 0x38800000) /* normal: a carry out of the fraction counts the exponent up, to
+                               infinity at the end */
         return (uint16_t)(sign | shift_even(rest - (112u << 23), 13));
     if (rest < 0x33000000) /* below 2^-25 */
         return (uint16_t)sign;

@@ -5,10 +5,10 @@
 #include "base/half.h"
 
 static const tw_safetensors_dtype_row rows[] = {
-    [TW_ST_F32] = {"F32", TW_F32, 4}, [TW_ST_F16] = {"F16", TW_F16, 2},
+    [TW_ST_F32] = {"F32", TW_F32, 4},    [TW_ST_F16] = {"F16", TW_F16, 2},
     [TW_ST_BF16] = {"BF16", TW_BF16, 2}, [TW_ST_F64] = {"F64", TW_TYPE_NONE, 8},
-    [TW_ST_I32] = {"I32", TW_I32, 4}, [TW_ST_I64] = {"I64", TW_TYPE_NONE, 8},
-    [TW_ST_U8] = {"U8", TW_U8, 1}, [TW_ST_BOOL] = {"BOOL", TW_BOOL, 1},
+    [TW_ST_I32] = {"I32", TW_I32, 4},    [TW_ST_I64] = {"I64", TW_TYPE_NONE, 8},
+    [TW_ST_U8] = {"U8", TW_U8, 1},       [TW_ST_BOOL] = {"BOOL", TW_BOOL, 1},
 };
 
 const tw_safetensors_dtype_row *tw_safetensors_dtypes(int *count)
@@ -17,7 +17,10 @@ const tw_safetensors_dtype_row *tw_safetensors_dtypes(int *count)
     return rows;
 }
 
-const char *tw_safetensors_dtype_name(tw_safetensors_dtype dtype) { return rows[dtype].name; }
+const char *tw_safetensors_dtype_name(tw_safetensors_dtype dtype)
+{
+    return rows[dtype].name;
+}
 
 void tw_safetensors_free(tw_safetensors **file)
 {

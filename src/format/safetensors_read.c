@@ -81,11 +81,12 @@ static tw_status read_header(reader *r)
     for (int i = 8; i-- > 0;)
         length = length << 8 | prefix[i];
     if (length > TW_SAFETENSORS_MAX_HEADER || length > r->size - sizeof prefix)
-        return FAIL(r, TW_ERROR_FORMAT,
-                    "'%s' is truncated or no safetensors file: it has %llu bytes and claims a header "
-                    "of %llu (at most %u are allowed)",
-                    r->path, (unsigned long long)r->size, (unsigned long long)length,
-                    TW_SAFETENSORS_MAX_HEADER);
+        return FAIL(
+            r, TW_ERROR_FORMAT,
+            "'%s' is truncated or no safetensors file: it has %llu bytes and claims a header "
+            "of %llu (at most %u are allowed)",
+            r->path, (unsigned long long)r->size, (unsigned long long)length,
+            TW_SAFETENSORS_MAX_HEADER);
     r->bytes = r->size - sizeof prefix - length;
     char *text = tw_alloc(r->file->context, (size_t)length + 1);
     if (!text)
@@ -117,7 +118,8 @@ static tw_status take_metadata(reader *r, json_t *metadata)
         return tw_fail_memory(r->error);
     const char *key;
     json_t *value;
-    json_object_foreach(metadata, key, value) {
+    json_object_foreach(metadata, key, value)
+    {
         if (!json_is_string(value))
             return FAIL(r, TW_ERROR_FORMAT, "'%s': __metadata__ \"%s\" is no string", r->path, key);
         tw_safetensors_pair *pair = &r->file->metadata[r->file->n_metadata++];
@@ -144,10 +146,11 @@ static tw_status take_dtype(reader *r, tw_safetensors_tensor *tensor, json_t *en
             tensor->array.type = rows[i].type;
             return TW_OK;
         }
-    return FAIL(r, TW_ERROR_UNSUPPORTED,
-                "'%s': tensor \"%s\" has type \"%s\"; read are F32, F16, BF16, F64, I32, I64, U8 and "
-                "BOOL",
-                r->path, tensor->name, name);
+    return FAIL(
+        r, TW_ERROR_UNSUPPORTED,
+        "'%s': tensor \"%s\" has type \"%s\"; read are F32, F16, BF16, F64, I32, I64, U8 and "
+        "BOOL",
+        r->path, tensor->name, name);
 }
 
 static tw_status take_shape(reader *r, tw_safetensors_tensor *tensor, json_t *entry)
@@ -161,8 +164,9 @@ static tw_status take_shape(reader *r, tw_safetensors_tensor *tensor, json_t *en
     for (size_t i = 0; i < rank; i++) {
         json_t *size = json_array_get(shape, i);
         if (!json_is_integer(size) || json_integer_value(size) < 0)
-            return FAIL(r, TW_ERROR_FORMAT, "'%s': tensor \"%s\" has a size that is no whole number",
-                        r->path, tensor->name);
+            return FAIL(r, TW_ERROR_FORMAT,
+                        "'%s': tensor \"%s\" has a size that is no whole number", r->path,
+                        tensor->name);
         tensor->array.dim[i] = json_integer_value(size);
     }
     return TW_OK;
@@ -180,14 +184,15 @@ static tw_status take_place(reader *r, tw_safetensors_tensor *tensor, json_t *en
     p->begin = (uint64_t)json_integer_value(begin);
     p->end = (uint64_t)json_integer_value(end);
     if (p->end > r->bytes)
-        return FAIL(r, TW_ERROR_FORMAT,
-                    "'%s' is truncated: tensor \"%s\" ends at byte %llu of the data, which have %llu",
-                    r->path, tensor->name, (unsigned long long)p->end,
-                    (unsigned long long)r->bytes);
+        return FAIL(
+            r, TW_ERROR_FORMAT,
+            "'%s' is truncated: tensor \"%s\" ends at byte %llu of the data, which have %llu",
+            r->path, tensor->name, (unsigned long long)p->end, (unsigned long long)r->bytes);
     int n_rows;
     const size_t size = tw_safetensors_dtypes(&n_rows)[tensor->dtype].size;
     const int64_t count = tw_array_count(&tensor->array);
-    if (count < 0 || (uint64_t)count > r->bytes / size || (uint64_t)count * size != p->end - p->begin)
+    if (count < 0 || (uint64_t)count > r->bytes / size ||
+        (uint64_t)count * size != p->end - p->begin)
         return FAIL(r, TW_ERROR_FORMAT,
                     "'%s': tensor \"%s\" has %llu bytes, which its shape and type %s do not take",
                     r->path, tensor->name, (unsigned long long)(p->end - p->begin),
@@ -221,7 +226,8 @@ static tw_status take_entries(reader *r)
         return tw_fail_memory(r->error);
     const char *name;
     json_t *entry;
-    json_object_foreach(r->header, name, entry) {
+    json_object_foreach(r->header, name, entry)
+    {
         TW_TRY(strcmp(name, "__metadata__") == 0 ? take_metadata(r, entry)
                                                  : take_tensor(r, name, entry));
     }
@@ -236,7 +242,8 @@ static int by_place(const void *a, const void *b)
     return x->end < y->end ? -1 : x->end > y->end;
 }
 
-/* Bytes that belong to two tensors or to none are how one file could be read in two ways: the format forbids them. */
+/* Bytes that belong to two tensors or to none are how one file could be read in two ways: the
+ * format forbids them. */
 static tw_status check_places(reader *r)
 {
     if (r->file->count > 1)

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inside of a data set: shared storage, a range of its rows, and the thread that prepares
+// batches ahead.
+#ifndef TW_DATA_DATASET_H
+#define TW_DATA_DATASET_H
+
+#include "data/convert.h"
+
+#include <stdatomic.h>
+#include <thalweg/data.h>
+
+/* Columns and how they become inputs: the same for all parts of a split. Constant once made. */
+typedef struct tw_storage {
+    tw_context *context;
+    atomic_int users;
+    tw_table table;
+    int n_inputs;
+    tw_binding *bindings; /* one an input, in the table's arena */
+    int64_t count;        /* samples */
+} tw_storage;
+
+typedef struct tw_prefetch tw_prefetch;
+
+struct tw_dataset {
+    tw_storage *storage;
+    int64_t first, count;  /* its rows of the storage */
+    tw_prefetch *prefetch; /* of the epoch that was started last; NULL before */
+};
+
+/* Binds the storage's columns to the graph's inputs and checks all data. needed[i]: input i must
+ * get a column. Errors: SHAPE, DATA, TYPE. */
+tw_status tw_storage_bind(tw_storage *storage, tw_graph *graph, const bool *needed,
+                          tw_error *error);
+
+/* Ends its thread and frees it; accepts NULL. */
+void tw_prefetch_destroy(tw_prefetch **prefetch);
+
+#endif
