@@ -321,7 +321,7 @@ tw_status tw_options_parse(tw_arena *arena, const char *text, const char **word,
     if (status == TW_OK)
         status = tw_lex_pairs(&lexer, &s, &local);
     if (status == TW_OK)
-        status = tw_lex_line_done(&lexer, &local);
+        status = tw_lex_text_done(&lexer, &local);
     if (status == TW_OK)
         status = tw_attributes_parse(arena, name, table, s.pair, s.n_pairs, &parsed, &local);
     local.line = local.column = 0;

@@ -19,7 +19,7 @@ static tw_status parse_sizes(binding *b, const char *sizes, tw_error *error)
     tw_statement s = {0};
     tw_lex_start(&lexer, sizes ? sizes : "", sizes ? strlen(sizes) : 0, 0);
     TW_TRY(tw_lex_pairs(&lexer, &s, error));
-    TW_TRY(tw_lex_line_done(&lexer, error));
+    TW_TRY(tw_lex_text_done(&lexer, error));
     for (int i = 0; i < s.n_pairs; i++) {
         const tw_pair *pair = &s.pair[i];
         int64_t value = 0;

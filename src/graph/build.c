@@ -259,8 +259,10 @@ static bool name_results(tw_graph *g, tw_call *call, const tw_statement *s, cons
         if (!result)
             return g->status != TW_OK ? false : memory_out(g);
         for (int k = 0; k < i; k++)
-            if (strcmp(result, call->result[k]->name) == 0)
+            if (strcmp(result, call->result[k]->name) == 0) {
+                g->column = s->name[i].column;
                 return tw_poison(g, TW_ERROR_NAME, "the name \"%s\" stands twice before =", result);
+            }
         call->result[i]->name = result;
     }
     return true;
@@ -273,6 +275,8 @@ static bool take_inputs(tw_graph *g, tw_call *call, int count, tw_node *const *i
     tw_port port;
     const int ports = tw_port_count(call->op->inputs);
     const bool many = tw_port_at(call->op->inputs, ports, &port);
+    if (count > 0 && ports == 0 && !many)
+        return tw_poison(g, TW_ERROR_SYNTAX, "%s: %s takes no inputs", call->name, call->op->name);
     if (count > TW_MAX_INPUTS || (count > ports && !many))
         return tw_poison(g, TW_ERROR_SYNTAX, "%s: %s takes %d input%s (%s), %d are given",
                          call->name, call->op->name, many ? TW_MAX_INPUTS : ports,
@@ -446,7 +450,7 @@ static bool read_statement(tw_graph *g, const char *text, tw_statement *s)
     tw_lex_start(&lexer, text, length, 0);
     if (tw_lex_line_end(&lexer))
         return tw_poison(g, TW_ERROR_SYNTAX, "the text of an operator is empty");
-    if (tw_lex_statement(&lexer, s, &error) == TW_OK && tw_lex_line_done(&lexer, &error) == TW_OK &&
+    if (tw_lex_statement(&lexer, s, &error) == TW_OK && tw_lex_text_done(&lexer, &error) == TW_OK &&
         s->parentheses)
         tw_fail(&error, TW_ERROR_SYNTAX,
                 "\"%.60s\": inputs are handed over as an array here, not in parentheses", text);
@@ -478,7 +482,7 @@ static tw_node *build_source(tw_graph *g, const char *operator_name, const char 
         return tw_poison(g, TW_ERROR_ARGUMENT, "%s: no text, or a text without end", operator_name);
     tw_lex_start(&lexer, text, strlen(text), 0);
     if (tw_lex_name(&lexer, "a name", &s.name[0], &error) != TW_OK ||
-        tw_lex_pairs(&lexer, &s, &error) != TW_OK || tw_lex_line_done(&lexer, &error) != TW_OK)
+        tw_lex_pairs(&lexer, &s, &error) != TW_OK || tw_lex_text_done(&lexer, &error) != TW_OK)
         return tw_poison_error(g, operator_name, &error);
     const tw_operator *op = tw_operator_find(g->operators, operator_name);
     return op ? tw_build(g, op, &s, NULL, 0, NULL) : NULL;

@@ -54,6 +54,8 @@ tw_status tw_lex_value(tw_lexer *lexer, tw_span *span, bool *quoted, tw_error *e
 tw_status tw_lex_pairs(tw_lexer *lexer, tw_statement *s, tw_error *error);
 tw_status tw_lex_statement(tw_lexer *lexer, tw_statement *s, tw_error *error);
 tw_status tw_lex_line_done(tw_lexer *lexer, tw_error *error); /* an error if the line goes on */
+/* For texts from C that are one statement: an error if anything is left. */
+tw_status tw_lex_text_done(tw_lexer *lexer, tw_error *error);
 bool tw_span_is(tw_span span, const char *word);
 /* tw_fail with the column of a span. */
 tw_status tw_fail_span(tw_error *error, tw_status code, tw_span span, const char *format, ...)

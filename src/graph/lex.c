@@ -100,6 +100,16 @@ tw_status tw_lex_line_done(tw_lexer *lexer, tw_error *error)
     return tw_lex_line_end(lexer) ? TW_OK : unexpected(lexer, "the end of the line", error);
 }
 
+tw_status tw_lex_text_done(tw_lexer *lexer, tw_error *error)
+{
+    skip_blanks(lexer);
+    while (lexer->at < lexer->end && *lexer->at == '\n') {
+        lexer->at++;
+        skip_blanks(lexer);
+    }
+    return lexer->at == lexer->end ? TW_OK : unexpected(lexer, "the end of the text", error);
+}
+
 tw_status tw_lex_name(tw_lexer *lexer, const char *what, tw_span *span, tw_error *error)
 {
     skip_blanks(lexer);

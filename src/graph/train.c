@@ -103,5 +103,9 @@ tw_status tw_train(tw_graph *graph, const char *text, tw_error *error)
     if (!text || strlen(text) > TW_MAX_TEXT)
         return tw_fail(error, TW_ERROR_ARGUMENT, "tw_train was given no text, or one without end");
     tw_lex_start(&lexer, text, strlen(text), 0);
-    return tw_train_parse(graph, &lexer, error);
+    TW_TRY(tw_train_parse(graph, &lexer, error));
+    tw_error local = {0};
+    if (tw_lex_text_done(&lexer, &local) != TW_OK)
+        tw_poison_error(graph, NULL, &local);
+    return tw_graph_check(graph, error);
 }
