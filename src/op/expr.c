@@ -313,7 +313,7 @@ bool tw_expr_linear(const tw_expr *expr)
 
 static void print_parameters(const tw_expr *expr, tw_text *text)
 {
-    tw_text_puts(text, "#define EPILOGUE_PARAMS");
+    tw_text_puts(text, "#define EPILOGUE_PARAMS ");
     for (int o = 0; o < expr->n_operands; o++)
         tw_text_printf(text, ", __global const tw_storage_%s *e%d_base, const ulong e%d_offset",
                        tw_type_name(expr->operand[o].type), o, o);
