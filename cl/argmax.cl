@@ -27,5 +27,3 @@ __kernel void KERNEL(argmax)(const int n, TW_IN(x), TW_OUT(y))
         STORE(1, y, result, place);
     }
 }
-
-#undef ARG_BEATS

@@ -124,7 +124,3 @@ __kernel void KERNEL(concat)(const int n, TW_IN(x0)
 #endif
     }
 }
-
-#undef CONCAT_VECTORS
-#undef CONCAT_WIDE
-#undef CONCAT_PART

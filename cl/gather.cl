@@ -38,7 +38,6 @@ __kernel void KERNEL(gather)(const int n, TW_IN(x), TW_IN(index) EPILOGUE_PARAMS
     }
 #endif
 }
-#undef GATHER_VECTORS
 #elif FORM == 2
 // A work-item owns ROWS rows of dx (of one outer place and, with ITEMS, one column): it clears them, then walks over all
 // numbers in order and adds what is its own. So equal numbers add up in a fixed order, without atomics.
@@ -90,5 +89,3 @@ __kernel void KERNEL(one_hot)(const int n, TW_IN(index) EPILOGUE_PARAMS)
     }
 }
 #endif
-
-#undef GATHER_PLACE

@@ -91,8 +91,4 @@ __kernel void KERNEL(move)(const int n, TW_IN(x) EPILOGUE_PARAMS)
         }
     }
 }
-#undef MOVE_VECTORS
 #endif
-
-#undef MOVE_AXIS
-#undef MOVE_ROW

@@ -39,6 +39,3 @@ __kernel void KERNEL(product_of_others)(const int n, TW_IN(x) EPILOGUE_PARAMS)
         EPILOGUE(1, v, at, at % LAST);
     }
 }
-
-#undef OTHERS_LOOP
-#undef OTHERS_AT

@@ -113,7 +113,6 @@ __kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
 #endif
     REDUCE_COLUMNS(1)
 }
-#undef REDUCE_COLUMNS
 #elif FORM == 3
 __kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
 {
@@ -182,10 +181,3 @@ __kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
     RESULT(1, v, result);
 }
 #endif
-
-#undef REDUCE_INIT
-#undef REDUCE
-#undef RESULT_PARAMS
-#undef RESULT_USE
-#undef RESULT
-#undef SLAB_BOUNDS

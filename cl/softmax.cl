@@ -92,8 +92,6 @@ __kernel void KERNEL(softmax)(const int n, SOFTMAX_INPUTS EPILOGUE_PARAMS)
 #endif
     SOFTMAX_COLUMNS(1)
 }
-#undef SOFTMAX_COLUMNS
-#undef SOFTMAX_HIGH
 #else
 __kernel void KERNEL(softmax)(const int n, SOFTMAX_INPUTS EPILOGUE_PARAMS)
 {
@@ -131,8 +129,3 @@ __kernel void KERNEL(softmax)(const int n, SOFTMAX_INPUTS EPILOGUE_PARAMS)
         EPILOGUE(1, SOFTMAX_RESULT(1, i), i, i % LAST);
 }
 #endif
-
-#undef SOFTMAX_INPUTS
-#undef SOFTMAX_USE
-#undef SOFTMAX_TERM
-#undef SOFTMAX_RESULT

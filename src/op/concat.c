@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // concat: inputs one behind the other along an axis.
+#include "op/expr.h"
 #include "op/helpers.h"
 #include <stdio.h>
 
@@ -32,9 +33,9 @@ static tw_status concat_infer(tw_call *call, tw_error *error)
             fits = d == axis || tw_dim_equal(x->dim[d], y.dim[d]) || !tw_dim_known(x->dim[d]) ||
                    !tw_dim_known(y.dim[d]);
         if (!fits)
-            return tw_fail(error, TW_ERROR_SHAPE, "input %d is %s, which does not fit %s along axis %d",
-                           i, tw_shape_text(x, text), tw_shape_text(&call->input[0]->shape, other),
-                           axis);
+            return tw_fail(
+                error, TW_ERROR_SHAPE, "input %d is %s, which does not fit %s along axis %d", i,
+                tw_shape_text(x, text), tw_shape_text(&call->input[0]->shape, other), axis);
         if (!add_dims(y.dim[axis], x->dim[axis], &y.dim[axis]))
             return tw_fail(error, TW_ERROR_SHAPE,
                            "along axis %d the batch and a fixed size cannot be put together", axis);
@@ -43,7 +44,8 @@ static tw_status concat_infer(tw_call *call, tw_error *error)
     return TW_OK;
 }
 
-/* Each input gets its part; where parts hold the batch, the result is first seen as equal parts of it. */
+/* Each input gets its part; where parts hold the batch, the result is first seen as equal parts of
+ * it. */
 static void concat_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted,
                         tw_node **dx)
 {
@@ -89,9 +91,9 @@ static void concat_host(const tw_host_call *host)
         int k = 0;
         while (place >= host->in[k].dim[axis])
             place -= host->in[k++].dim[axis];
-        tw_host_put(y, i,
-                    tw_host_get(&host->in[k],
-                                (outer * host->in[k].dim[axis] + place) * inner + i % inner));
+        tw_host_put(
+            y, i,
+            tw_host_get(&host->in[k], (outer * host->in[k].dim[axis] + place) * inner + i % inner));
     }
 }
 
@@ -111,7 +113,7 @@ static void concat_variants(tw_site *site)
     tw_launch_define(site, launch, "CHUNK", chunk);
     tw_launch_define(site, launch, "ROWS_CHUNK", rows_chunk);
     tw_launch_define(site, launch, "VECTOR",
-                     !simt && (!tw_epilogue_by_column(site) || axis == y->rank - 1));
+                     !simt && (tw_expr_linear(site->epilogue) || axis == y->rank - 1));
     tw_launch_define_dim(site, launch, "ROWS", rows);
     tw_launch_define_dim(site, launch, "TOTAL", total);
     tw_launch_define_dim(site, launch, "LAST", tw_last_dim(y));

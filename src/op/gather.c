@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// gather (rows picked by number), its gradient, and one_hot. Numbers below 0 count from the end, as in ONNX.
+// gather (rows picked by number), its gradient, and one_hot. Numbers below 0 count from the end, as
+// in ONNX.
+#include "op/expr.h"
 #include "op/helpers.h"
 
-#define NO_MORE {NULL, TW_ATTR_INT, NULL, NULL, NULL}
+#define NO_MORE                                                                                    \
+    {                                                                                              \
+        NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
+    }
 #define SIMT_LOCAL 64
 
 static const tw_attribute gather_attributes[] = {
@@ -102,7 +107,7 @@ static void gather_variants(tw_site *site)
     tw_launch *launch = gather_launch(site, 1, x, "gather");
     tw_launch_define(site, launch, "CHUNK", chunk);
     tw_launch_define(site, launch, "VECTOR",
-                     !tw_epilogue_by_column(site) || tw_dim_equal(tw_last_dim(y), c.inner));
+                     tw_expr_linear(site->epilogue) || tw_dim_equal(tw_last_dim(y), c.inner));
     tw_launch_define_dim(site, launch, "LAST", tw_last_dim(y));
     tw_launch_define_value(site, launch, tw_site_in_type(site, 0));
     tw_launch_in(site, launch, "x", site->in[0], tw_site_in_type(site, 0));
@@ -216,8 +221,7 @@ static void one_hot_host(const tw_host_call *host)
     const tw_host_tensor *index = &host->in[0], *y = &host->out[0];
     const int64_t depth = tw_attr_int(host->data, "depth");
     for (int64_t i = 0; i < y->count; i++)
-        tw_host_put(y, i,
-                    held_place((int64_t)tw_host_get(index, i / depth), depth) == i % depth);
+        tw_host_put(y, i, held_place((int64_t)tw_host_get(index, i / depth), depth) == i % depth);
 }
 
 static void one_hot_variants(tw_site *site)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What several operators share: axes, shapes collapsed around an axis, texts of shapes, elements of host tensors.
+// What several operators share: axes, shapes collapsed around an axis, texts of shapes, elements of
+// host tensors.
 #include "op/helpers.h"
-#include "op/expr.h"
 
 tw_collapsed tw_collapse(const tw_shape *shape, int from, int to)
 {
@@ -82,14 +82,6 @@ int64_t tw_host_span(const tw_host_tensor *tensor, int from, int to)
 tw_dim tw_last_dim(const tw_shape *shape)
 {
     return shape->rank ? shape->dim[shape->rank - 1] : TW_DIM(1);
-}
-
-bool tw_epilogue_by_column(const tw_site *site)
-{
-    for (int i = 0; i < site->epilogue->n_operands; i++)
-        if (site->epilogue->operand[i].access == TW_ACCESS_ROW)
-            return true;
-    return false;
 }
 
 void tw_launch_define_value(tw_site *site, tw_launch *launch, tw_type type)

@@ -39,8 +39,6 @@ int64_t tw_host_span(const tw_host_tensor *tensor, int from, int to);
 /* ---- for variants ---- */
 /* Size of the last dimension, 1 for rank 0: what `col` counts within. */
 tw_dim tw_last_dim(const tw_shape *shape);
-/* Whether the epilogue reads an operand by column: then no vector may reach over the end of a row. */
-bool tw_epilogue_by_column(const tw_site *site);
 /* "float" or "int": what LOAD gives for the type. Defined for kernels as VALUE (scalar) and VALUEV(W) by
  * tw_launch_define_value. */
 void tw_launch_define_value(tw_site *site, tw_launch *launch, tw_type type);

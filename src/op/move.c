@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elements to other places: transpose, broadcast, slice, pad, and the gradients of slice and pad.
+#include "op/expr.h"
 #include "op/helpers.h"
+#include "op/rows.h"
 #include <stdio.h>
 
-#define NO_MORE {NULL, TW_ATTR_INT, NULL, NULL, NULL}
+#define NO_MORE                                                                                    \
+    {                                                                                              \
+        NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
+    }
 #define TO_THE_END INT64_MAX
 
 /* What cl/move.cl is told of each axis of the result; see there. */
@@ -69,9 +74,9 @@ static void move_candidate(tw_site *site, move m)
     join_axes(&m);
     const tw_dim run = m.rank ? m.size[m.rank - 1] : TW_DIM(1);
     const tw_dim rows = tw_dim_divide(tw_shape_count(y), run);
-    const bool plain = m.rank && axis_is_plain(&m, m.rank - 1) &&
-                       tw_dim_is_one(m.stride[m.rank - 1]);
-    const bool vector = !tw_epilogue_by_column(site) || tw_dim_equal(run, tw_last_dim(y));
+    const bool plain =
+        m.rank && axis_is_plain(&m, m.rank - 1) && tw_dim_is_one(m.stride[m.rank - 1]);
+    const bool vector = tw_expr_linear(site->epilogue) || tw_dim_equal(run, tw_last_dim(y));
     const int64_t chunk = TW_MAX(1, 4096 / TW_MAX(1, tw_dim_nominal(run)));
     tw_launch *launch =
         tw_candidate_launch(site, tw_site_candidate(site, family, "move"), "move.cl", "move");
@@ -193,7 +198,10 @@ static int64_t transpose_source(const tw_call *call, const tw_host_tensor *x,
     return at;
 }
 
-static void transpose_host(const tw_host_call *host) { each_place(host, transpose_source, 0); }
+static void transpose_host(const tw_host_call *host)
+{
+    each_place(host, transpose_source, 0);
+}
 
 static void transpose_variants(tw_site *site)
 {
@@ -262,21 +270,9 @@ static int64_t broadcast_source(const tw_call *call, const tw_host_tensor *x,
     return at;
 }
 
-static void broadcast_host(const tw_host_call *host) { each_place(host, broadcast_source, 0); }
-
-static void broadcast_variants(tw_site *site)
+static void broadcast_host(const tw_host_call *host)
 {
-    const tw_shape *x = tw_site_in_shape(site, 0), *y = tw_site_out_shape(site, 0);
-    move m = {.rank = y->rank};
-    for (int d = 0; d < y->rank; d++) {
-        const int from = d - (y->rank - x->rank);
-        m.size[d] = m.length[d] = y->dim[d];
-        m.stride[d] = from < 0 || tw_dim_is_one(x->dim[from])
-                          ? TW_DIM(0)
-                          : tw_shape_span(x, from + 1, x->rank);
-        m.step[d] = 1;
-    }
-    move_candidate(site, m);
+    each_place(host, broadcast_source, 0);
 }
 
 static const tw_operator broadcast = {
@@ -288,15 +284,17 @@ static const tw_operator broadcast = {
     .flags = TW_OP_EPILOGUE,
     .infer = broadcast_infer,
     .grad = broadcast_grad,
+    .row = TW_ROW_BROADCAST, /* elementwise: fused into what reads it */
     .host = broadcast_host,
-    .variants = broadcast_variants,
 };
 
 /* ---- slice ---- */
 
 static const tw_attribute slice_attributes[] = {
-    {"starts", TW_ATTR_INTS, "", NULL, "first place along each of axes, negative from the end (default: 0)"},
-    {"ends", TW_ATTR_INTS, "", NULL, "place behind the last one, negative from the end (default: the end)"},
+    {"starts", TW_ATTR_INTS, "", NULL,
+     "first place along each of axes, negative from the end (default: 0)"},
+    {"ends", TW_ATTR_INTS, "", NULL,
+     "place behind the last one, negative from the end (default: the end)"},
     {"axes", TW_ATTR_INTS, "", NULL, "axes that are cut (default: the first ones)"},
     {"steps", TW_ATTR_INTS, "", NULL, "every how many places, at least 1 (default: 1)"},
     NO_MORE};
@@ -323,21 +321,23 @@ static tw_status read_cuts(const tw_call *call, int rank, cut cuts[TW_MAX_RANK],
         if (!tw_attr_get(call, names[i])->absent)
             count = TW_MAX(count, tw_attr_get(call, names[i])->count);
     if (count > rank)
-        return tw_fail(error, TW_ERROR_SHAPE, "%d axes are to be cut, the input has %d", count, rank);
+        return tw_fail(error, TW_ERROR_SHAPE, "%d axes are to be cut, the input has %d", count,
+                       rank);
     for (int i = 0; i < 4; i++) {
         for (int k = 0; k < count; k++)
             given[i][k] = i == 1 ? TO_THE_END : i == 2 ? k : i == 3 ? 1 : 0;
         const tw_attr *attr = tw_attr_get(call, names[i]);
-        if (!attr->absent && ((i == 2 && attr->count != count) ||
-                              !tw_attr_ints(call, names[i], count, given[i])))
-            return tw_fail(error, TW_ERROR_SHAPE, "starts, ends, axes and steps have different counts");
+        if (!attr->absent &&
+            ((i == 2 && attr->count != count) || !tw_attr_ints(call, names[i], count, given[i])))
+            return tw_fail(error, TW_ERROR_SHAPE,
+                           "starts, ends, axes and steps have different counts");
     }
     unsigned seen = 0;
     for (int k = 0; k < count; k++) {
         const int64_t axis = given[2][k] + (given[2][k] < 0 ? rank : 0);
         if (axis < 0 || axis >= rank || (seen >> axis & 1))
-            return tw_fail(error, TW_ERROR_SHAPE, "axes must be distinct and lie in %d to %d", -rank,
-                           rank - 1);
+            return tw_fail(error, TW_ERROR_SHAPE, "axes must be distinct and lie in %d to %d",
+                           -rank, rank - 1);
         if (given[3][k] < 1)
             return tw_fail(error, TW_ERROR_SHAPE, "steps must be at least 1");
         seen |= 1u << axis;
@@ -370,8 +370,8 @@ static tw_status slice_infer(tw_call *call, tw_error *error)
         if (cut_takes_all(cuts[d]))
             continue;
         if (x->dim[d].letters & TW_BATCH)
-            return tw_fail(error, TW_ERROR_SHAPE, "axis %d of %s holds the batch and cannot be cut", d,
-                           tw_shape_text(x, text));
+            return tw_fail(error, TW_ERROR_SHAPE, "axis %d of %s holds the batch and cannot be cut",
+                           d, tw_shape_text(x, text));
         y.dim[d] = TW_DIM(-1);
         if (!tw_dim_fixed(x->dim[d]))
             continue;
@@ -392,8 +392,8 @@ static void bound_cuts(const tw_call *call, cut cuts[TW_MAX_RANK])
     if (read_cuts(call, x->rank, cuts, NULL) != TW_OK)
         return; /* infer has refused it */
     for (int d = 0; d < x->rank; d++)
-        cuts[d] = cut_takes_all(cuts[d]) ? (cut){0, TO_THE_END, 1}
-                                         : cut_within(cuts[d], x->dim[d].scale);
+        cuts[d] =
+            cut_takes_all(cuts[d]) ? (cut){0, TO_THE_END, 1} : cut_within(cuts[d], x->dim[d].scale);
 }
 
 static void slice_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted,
@@ -411,8 +411,8 @@ static void slice_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, con
         b += snprintf(steps + b, sizeof steps - (size_t)b, d ? ",%lld" : "%lld",
                       (long long)cuts[d].step);
     }
-    dx[0] = tw_emit1(g, dy[0], "slice_dx shape=%s starts=%s steps=%s", tw_shape_dims(x, dims), starts,
-                     steps);
+    dx[0] = tw_emit1(g, dy[0], "slice_dx shape=%s starts=%s steps=%s", tw_shape_dims(x, dims),
+                     starts, steps);
 }
 
 static int64_t slice_source(const tw_call *call, const tw_host_tensor *x, const tw_host_tensor *y,
@@ -426,7 +426,10 @@ static int64_t slice_source(const tw_call *call, const tw_host_tensor *x, const 
     return at;
 }
 
-static void slice_host(const tw_host_call *host) { each_place(host, slice_source, 0); }
+static void slice_host(const tw_host_call *host)
+{
+    each_place(host, slice_source, 0);
+}
 
 static void slice_variants(tw_site *site)
 {
@@ -486,7 +489,10 @@ static int64_t slice_dx_source(const tw_call *call, const tw_host_tensor *dy,
     return at;
 }
 
-static void slice_dx_host(const tw_host_call *host) { each_place(host, slice_dx_source, 0); }
+static void slice_dx_host(const tw_host_call *host)
+{
+    each_place(host, slice_dx_source, 0);
+}
 
 static void slice_dx_variants(tw_site *site)
 {
@@ -511,7 +517,8 @@ static const tw_operator slice_dx = {
 /* ---- pad ---- */
 
 static const tw_attribute pad_attributes[] = {
-    {"pads", TW_ATTR_INTS, NULL, NULL, "places put before each of axes, then those put behind each"},
+    {"pads", TW_ATTR_INTS, NULL, NULL,
+     "places put before each of axes, then those put behind each"},
     {"axes", TW_ATTR_INTS, "", NULL, "axes that are padded (default: the first ones)"},
     {"mode", TW_ATTR_CHOICE, "constant", "constant|reflect|edge", "what stands there"},
     {"value", TW_ATTR_FLOAT, "0", NULL, "of mode=constant"},
@@ -533,14 +540,15 @@ static tw_status read_pads(const tw_call *call, int rank, int64_t before[TW_MAX_
     memset(before, 0, TW_MAX_RANK * sizeof *before);
     memset(behind, 0, TW_MAX_RANK * sizeof *behind);
     if (pads->count != 2 * count || count > rank)
-        return tw_fail(error, TW_ERROR_SHAPE,
-                       "pads= needs two values for each padded axis: first all before, then all behind");
+        return tw_fail(
+            error, TW_ERROR_SHAPE,
+            "pads= needs two values for each padded axis: first all before, then all behind");
     for (int k = 0; k < count; k++) {
         int64_t axis = axes->absent ? k : axes->list[k].scale;
         axis += axis < 0 ? rank : 0;
         if (axis < 0 || axis >= rank || (seen >> axis & 1))
-            return tw_fail(error, TW_ERROR_SHAPE, "axes must be distinct and lie in %d to %d", -rank,
-                           rank - 1);
+            return tw_fail(error, TW_ERROR_SHAPE, "axes must be distinct and lie in %d to %d",
+                           -rank, rank - 1);
         seen |= 1u << axis;
         before[axis] = pads->list[k].scale;
         behind[axis] = pads->list[count + k].scale;
@@ -562,22 +570,25 @@ static tw_status pad_infer(tw_call *call, tw_error *error)
         if (before[d] == 0 && behind[d] == 0)
             continue;
         if (x->dim[d].letters & TW_BATCH)
-            return tw_fail(error, TW_ERROR_SHAPE, "axis %d of %s holds the batch and cannot be padded",
-                           d, tw_shape_text(x, text));
+            return tw_fail(error, TW_ERROR_SHAPE,
+                           "axis %d of %s holds the batch and cannot be padded", d,
+                           tw_shape_text(x, text));
         y.dim[d] = TW_DIM(-1);
         if (!tw_dim_fixed(x->dim[d]))
             continue;
         if (tw_attr_is(call, "mode", "reflect") && TW_MAX(before[d], behind[d]) >= x->dim[d].scale)
-            return tw_fail(error, TW_ERROR_SHAPE,
-                           "mode=reflect needs pads smaller than the axis; axis %d of %s is too short",
-                           d, tw_shape_text(x, text));
+            return tw_fail(
+                error, TW_ERROR_SHAPE,
+                "mode=reflect needs pads smaller than the axis; axis %d of %s is too short", d,
+                tw_shape_text(x, text));
         y.dim[d] = TW_DIM(x->dim[d].scale + before[d] + behind[d]);
     }
     tw_result_set(call, 0, call->input[0]->type, &y);
     return TW_OK;
 }
 
-/* A constant's gradient is a slice; other modes are undone axis by axis, for they act on each by itself. */
+/* A constant's gradient is a slice; other modes are undone axis by axis, for they act on each by
+ * itself. */
 static void pad_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted,
                      tw_node **dx)
 {
@@ -593,8 +604,9 @@ static void pad_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const
             dx[0] = tw_emit1(g, dx[0], "slice axes=%d starts=%lld ends=%lld", d,
                              (long long)before[d], (long long)(before[d] + x->dim[d].scale));
         else
-            dx[0] = tw_emit1(g, dx[0], "pad_dx axis=%d before=%lld behind=%lld mode=%s", d,
-                             (long long)before[d], (long long)behind[d], tw_attr_text(call, "mode"));
+            dx[0] =
+                tw_emit1(g, dx[0], "pad_dx axis=%d before=%lld behind=%lld mode=%s", d,
+                         (long long)before[d], (long long)behind[d], tw_attr_text(call, "mode"));
     }
 }
 
@@ -602,7 +614,8 @@ static int64_t pad_source(const tw_call *call, const tw_host_tensor *x, const tw
                           const int64_t *place)
 {
     int64_t before[TW_MAX_RANK], behind[TW_MAX_RANK], at = 0;
-    const bool reflect = tw_attr_is(call, "mode", "reflect"), edge = tw_attr_is(call, "mode", "edge");
+    const bool reflect = tw_attr_is(call, "mode", "reflect"),
+               edge = tw_attr_is(call, "mode", "edge");
     if (read_pads(call, y->rank, before, behind, NULL) != TW_OK)
         return -1;
     for (int d = 0; d < y->rank; d++) {
@@ -719,5 +732,5 @@ static const tw_operator pad_dx = {
     .variants = pad_dx_variants,
 };
 
-const tw_operator *const tw_op_move[] = {&transpose, &broadcast, &slice, &slice_dx, &pad, &pad_dx,
-                                         NULL};
+const tw_operator *const tw_op_move[] = {&transpose, &broadcast, &slice, &slice_dx,
+                                         &pad,       &pad_dx,    NULL};

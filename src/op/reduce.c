@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // reduce_sum, _mean, _prod, _max, _min over any axes, and the gradient of reduce_prod.
+#include "op/expr.h"
 #include "op/helpers.h"
 #include <math.h>
 #include <stdio.h>
 
 enum { SUM = 1, PRODUCT, MAXIMUM, MINIMUM }; /* KIND of cl/reduce.cl */
 
-#define BLOCK 64       /* columns a work-item (simd) */
-#define SIMT_LOCAL 64  /* items of a work-group (simt) */
+#define BLOCK 64        /* columns a work-item (simd) */
+#define SIMT_LOCAL 64   /* items of a work-group (simt) */
 #define SLAB_LEAST 8192 /* elements a work-item should add up before a second launch pays */
 
 static const tw_attribute reduce_attributes[] = {
@@ -18,7 +19,7 @@ static const tw_attribute reduce_attributes[] = {
 static int reduce_kind(const tw_call *call)
 {
     const char *name = call->op->name + strlen("reduce_");
-    return !strcmp(name, "prod") ? PRODUCT
+    return !strcmp(name, "prod")  ? PRODUCT
            : !strcmp(name, "max") ? MAXIMUM
            : !strcmp(name, "min") ? MINIMUM
                                   : SUM;
@@ -131,8 +132,8 @@ static void prod_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, cons
     const tw_shape kept = kept_shape(call);
     tw_node *d = tw_emit_broadcast(g, tw_emit_reshape(g, dy[0], &kept), &call->input[0]->shape);
     char text[TW_MAX_RANK * 4 + 8];
-    tw_node *others = tw_emit1(g, call->input[0], "product_of_others%s",
-                               axes_text(reduce_mask(call), text));
+    tw_node *others =
+        tw_emit1(g, call->input[0], "product_of_others%s", axes_text(reduce_mask(call), text));
     dx[0] = tw_emit2(g, d, others, "mul");
 }
 
@@ -239,7 +240,8 @@ static runs find_runs(const tw_shape *x, unsigned mask)
     return r;
 }
 
-/* Sizes and strides of up to four runs, the innermost last, as NAME0 .. NAME3, NAME_STRIDE0 .. 3. */
+/* Sizes and strides of up to four runs, the innermost last, as NAME0 .. NAME3, NAME_STRIDE0 .. 3.
+ */
 static void define_runs(tw_site *site, tw_launch *launch, const char *name, int count,
                         const tw_dim *size, const tw_dim *stride)
 {
@@ -253,7 +255,8 @@ static void define_runs(tw_site *site, tw_launch *launch, const char *name, int 
     }
 }
 
-/* A launch of cl/reduce.cl that reads [outer, axis, inner] from tensor `in` and, with part >= 0, leaves slabs there. */
+/* A launch of cl/reduce.cl that reads [outer, axis, inner] from tensor `in` and, with part >= 0,
+ * leaves slabs there. */
 typedef struct step {
     int form, in, part;
     tw_collapsed shape;
@@ -282,10 +285,11 @@ static tw_launch *reduce_launch(tw_site *site, tw_candidate *candidate, step s)
     return launch;
 }
 
-/* Whether vectors across `inner` columns of the final result stay within what the epilogue takes for a row. */
+/* Whether vectors across `inner` columns of the final result stay within what the epilogue takes
+ * for a row. */
 static bool across(const tw_site *site, tw_dim inner)
 {
-    return !tw_epilogue_by_column(site) ||
+    return tw_expr_linear(site->epilogue) ||
            tw_dim_equal(inner, tw_last_dim(tw_site_out_shape(site, 0)));
 }
 
@@ -344,7 +348,8 @@ static int choose_slabs(const tw_site *site, const tw_collapsed *c)
         groups = rows ? outer : (outer * inner + SIMT_LOCAL - 1) / SIMT_LOCAL;
         most = axis / (rows ? 16 * SIMT_LOCAL : 16);
     } else {
-        groups = rows ? TW_MIN(outer, 1 + total / SLAB_LEAST) : outer * ((inner + BLOCK - 1) / BLOCK);
+        groups =
+            rows ? TW_MIN(outer, 1 + total / SLAB_LEAST) : outer * ((inner + BLOCK - 1) / BLOCK);
     }
     const int64_t slabs = TW_MIN(wanted / TW_MAX(1, groups), most);
     return (int)TW_MAX(1, TW_MIN(slabs, TW_MIN(axis, 256)));
@@ -391,8 +396,7 @@ static void reduce_variants(tw_site *site)
                     .part = -1,
                     .shape = {results, TW_DIM(1), TW_DIM(1)},
                     .slabs = 1};
-    tw_launch *launch =
-        reduce_launch(site, tw_site_candidate(site, family, "reduce_any"), s);
+    tw_launch *launch = reduce_launch(site, tw_site_candidate(site, family, "reduce_any"), s);
     define_runs(site, launch, "KEPT", r.kept, r.kept_size, r.kept_stride);
     define_runs(site, launch, "AXIS", r.reduced, r.reduced_size, r.reduced_stride);
     tw_launch_global(launch, 0, results, local, local);
@@ -469,5 +473,5 @@ static const tw_operator product_of_others = {
     .variants = others_variants,
 };
 
-const tw_operator *const tw_op_reduce[] = {&reduce_sum, &reduce_mean, &reduce_prod, &reduce_max,
-                                           &reduce_min, &product_of_others, NULL};
+const tw_operator *const tw_op_reduce[] = {
+    &reduce_sum, &reduce_mean, &reduce_prod, &reduce_max, &reduce_min, &product_of_others, NULL};

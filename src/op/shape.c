@@ -2,7 +2,10 @@
 // The same elements under another shape, without a launch: reshape, flatten, squeeze, expand_dims.
 #include "op/helpers.h"
 
-#define NO_MORE {NULL, TW_ATTR_INT, NULL, NULL, NULL}
+#define NO_MORE                                                                                    \
+    {                                                                                              \
+        NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
+    }
 
 /* The gradient of every view: the same elements under the input's shape. */
 static void view_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted,
@@ -21,7 +24,8 @@ static void view_host(const tw_host_call *host)
 /* ---- reshape ---- */
 
 static const tw_attribute reshape_attributes[] = {
-    {"shape", TW_ATTR_DIMS, "", NULL, "the new sizes, letters allowed, -1 once for the rest; none: one number"},
+    {"shape", TW_ATTR_DIMS, "", NULL,
+     "the new sizes, letters allowed, -1 once for the rest; none: one number"},
     NO_MORE};
 
 /* Puts what is left of `whole` at the place of -1. */
@@ -118,7 +122,8 @@ static tw_status squeeze_infer(tw_call *call, tw_error *error)
 }
 
 static const tw_attribute expand_attributes[] = {
-    {"axes", TW_ATTR_INTS, NULL, NULL, "where the result has axes of size 1, negative from its end"},
+    {"axes", TW_ATTR_INTS, NULL, NULL,
+     "where the result has axes of size 1, negative from its end"},
     NO_MORE};
 
 static tw_status expand_infer(tw_call *call, tw_error *error)
@@ -150,7 +155,8 @@ static tw_status expand_infer(tw_call *call, tw_error *error)
                                          .grad = view_grad,                                        \
                                          .host = view_host}
 
-VIEW(reshape, "reshape", "the same elements under another shape", reshape_attributes, reshape_infer);
+VIEW(reshape, "reshape", "the same elements under another shape", reshape_attributes,
+     reshape_infer);
 VIEW(flatten, "flatten", "all axes from one on as one", flatten_attributes, flatten_infer);
 VIEW(squeeze, "squeeze", "axes of size 1 dropped", squeeze_attributes, squeeze_infer);
 VIEW(expand_dims, "expand_dims", "axes of size 1 put in", expand_attributes, expand_infer);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// softmax and log_softmax along an axis, and their gradients: softmax_dx(dy, y), log_softmax_dx(dy, y).
+// softmax and log_softmax along an axis, and their gradients: softmax_dx(dy, y), log_softmax_dx(dy,
+// y).
+#include "op/expr.h"
 #include "op/helpers.h"
 #include <math.h>
 
@@ -94,10 +96,22 @@ static void log_softmax_dx_row(const tw_host_call *host, int64_t at, int64_t cou
         dx[i] = dy[i] - exp(y[i]) * sum;
 }
 
-static void softmax_host(const tw_host_call *host) { each_row(host, softmax_row); }
-static void log_softmax_host(const tw_host_call *host) { each_row(host, log_softmax_row); }
-static void softmax_dx_host(const tw_host_call *host) { each_row(host, softmax_dx_row); }
-static void log_softmax_dx_host(const tw_host_call *host) { each_row(host, log_softmax_dx_row); }
+static void softmax_host(const tw_host_call *host)
+{
+    each_row(host, softmax_row);
+}
+static void log_softmax_host(const tw_host_call *host)
+{
+    each_row(host, log_softmax_row);
+}
+static void softmax_dx_host(const tw_host_call *host)
+{
+    each_row(host, softmax_dx_row);
+}
+static void log_softmax_dx_host(const tw_host_call *host)
+{
+    each_row(host, log_softmax_dx_row);
+}
 
 /* The launch that all candidates share; form: see cl/softmax.cl. */
 static tw_launch *softmax_launch(tw_site *site, tw_family family, const char *name, int form)
@@ -126,7 +140,7 @@ static void softmax_variants(tw_site *site)
     const tw_shape *shape = tw_site_in_shape(site, 0);
     const int axis = tw_axis_checked(site->call, "axis", shape->rank);
     const tw_collapsed c = tw_collapse(shape, axis, axis + 1);
-    const bool free_vectors = !tw_epilogue_by_column(site);
+    const bool free_vectors = tw_expr_linear(site->epilogue);
     const tw_dim last = tw_last_dim(shape);
     tw_launch *launch;
     if (tw_dim_is_one(c.inner) && (free_vectors || tw_dim_equal(last, c.axis))) {
@@ -166,7 +180,8 @@ static double softmax_cost(const tw_call *call, int64_t n)
                                          .cost = softmax_cost,                                     \
                                          .variants = softmax_variants}
 
-SOFTMAX(softmax, "softmax", "exp(x) / sum(exp(x)) along an axis", "x", "y", 0, softmax_grad, softmax_host);
+SOFTMAX(softmax, "softmax", "exp(x) / sum(exp(x)) along an axis", "x", "y", 0, softmax_grad,
+        softmax_host);
 SOFTMAX(log_softmax, "log_softmax", "logarithm of softmax, without its rounding", "x", "y", 0,
         softmax_grad, log_softmax_host);
 SOFTMAX(softmax_dx, "softmax_dx", "gradient of softmax", "dy y", "dx", TW_OP_INTERNAL, NULL,

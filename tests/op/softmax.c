@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rows for softmax and log_softmax: short and long axes, an axis that is not the last, large values.
-#include "op.h"
+#include "op/op.h"
 
 OP_TESTS("softmax",
          {.op = "softmax(x)", .inputs = "x f32[n,10]"},
