@@ -231,25 +231,18 @@ tw_status tw_opencl_open(tw_context *context, const char *select, tw_device **de
     return make_device(context, s.found, NULL, s.selector, device, error);
 }
 
-/* Is the device one of the context's? */
-static tw_status check_member(tw_context *context, cl_context shared, cl_device_id id, tw_error *error)
+/* Is the device one of the context's? Asked by making a queue: among CL_CONTEXT_DEVICES PoCL 3.1 lists the whole device
+ * where the context was made for a part of it. */
+static tw_status check_member(cl_context shared, cl_device_id id, tw_error *error)
 {
-    size_t size = 0;
-    cl_int code = clGetContextInfo(shared, CL_CONTEXT_DEVICES, 0, NULL, &size);
-    if (code != CL_SUCCESS)
-        return tw_opencl_fail(error, code, "tw_device_from_opencl: the context cannot be asked for its devices");
-    cl_device_id *list = tw_calloc(context, 1, size);
-    if (!list)
-        return tw_fail_memory(error);
-    code = clGetContextInfo(shared, CL_CONTEXT_DEVICES, size, list, NULL);
-    bool member = false;
-    for (size_t i = 0; code == CL_SUCCESS && i < size / sizeof *list; i++)
-        member = member || list[i] == id;
-    tw_free(context, list);
-    if (code != CL_SUCCESS)
-        return tw_opencl_fail(error, code, "tw_device_from_opencl: the context cannot be asked for its devices");
-    if (!member)
+    cl_int code;
+    cl_command_queue queue = clCreateCommandQueue(shared, id, 0, &code);
+    if (code == CL_SUCCESS)
+        clReleaseCommandQueue(queue);
+    if (code == CL_INVALID_DEVICE)
         return tw_fail(error, TW_ERROR_ARGUMENT, "tw_device_from_opencl: the device is none of the context's devices");
+    if (code != CL_SUCCESS)
+        return tw_opencl_fail(error, code, "tw_device_from_opencl: no queue can be made");
     return TW_OK;
 }
 
@@ -258,7 +251,7 @@ tw_status tw_device_from_opencl(tw_context *context, cl_context shared, cl_devic
 {
     if (!context || !shared || !cl_device || !device)
         return tw_fail(error, TW_ERROR_ARGUMENT, "tw_device_from_opencl: an argument is NULL");
-    TW_TRY(check_member(context, shared, cl_device, error));
+    TW_TRY(check_member(shared, cl_device, error));
     search s = {.wanted_id = cl_device, .selector = "shared"}; /* a sub-device stands in no list */
     TW_TRY(tw_opencl_each(context, look, &s, error));
     return make_device(context, cl_device, shared, s.selector, device, error);
