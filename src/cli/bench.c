@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// thalweg bench: times training and inference of a model on random data, each batch uploaded from host memory.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cli.h"
+
+#define STEPS 30
+#define PASSES 3
+#define MAX_INPUTS 64
+
+typedef struct bench {
+    const cli_args *args;
+    cli_session session;
+    int64_t batch;
+    int32_t n_inputs;
+    void *input[MAX_INPUTS]; /* one batch of each of the graph's inputs */
+    double train_ms, infer_ms, first_step_ms;
+    uint64_t device_bytes;
+} bench;
+
+/* Bytes of one batch of an input; 0 if a letter other than the batch is in its shape. */
+static size_t input_bytes(const tw_node *node, int64_t batch)
+{
+    int64_t dim[TW_MAX_RANK];
+    const int32_t rank = tw_node_shape(node, dim);
+    size_t bytes = tw_type_size(tw_node_type(node));
+    for (int32_t i = 0; i < rank; i++) {
+        const int64_t size = dim[i] >= 0 ? dim[i] : i == 0 ? batch : 0;
+        bytes *= (size_t)size;
+    }
+    return bytes;
+}
+
+/* Copies a batch of random data: the same one is uploaded in every step, so that no input pipeline is timed. */
+static int fill_inputs(bench *b)
+{
+    tw_error error;
+    tw_dataset *data = NULL;
+    int64_t n = 0, have = 0;
+    b->n_inputs = tw_graph_input_count(b->session.graph);
+    if (b->n_inputs > MAX_INPUTS)
+        return cli_fail(CLI_FAILED, "bench takes models of at most %d inputs", MAX_INPUTS);
+    for (int32_t i = 0; i < b->n_inputs; i++) {
+        const tw_node *node = tw_graph_input(b->session.graph, i);
+        const size_t bytes = input_bytes(node, b->batch);
+        if (bytes == 0)
+            return cli_fail(CLI_FAILED, "input %s has a size that is not known: bench needs models whose sizes are "
+                            "fixed but for the batch", tw_node_name(node));
+        if (!(b->input[i] = calloc(1, bytes)))
+            return cli_fail(CLI_FAILED, "out of memory");
+    }
+    if (tw_dataset_open(b->session.graph, "random", &data, &error) != TW_OK ||
+        tw_dataset_start(data, b->batch, false, 0, 0, &error) != TW_OK) {
+        tw_dataset_destroy(&data);
+        return cli_error(&error, NULL);
+    }
+    while (have < b->batch) { /* a data set may be smaller than the batch: it is repeated */
+        const void *const *columns = NULL;
+        if (tw_dataset_next(data, &n, &columns, &error) != TW_OK ||
+            (n == 0 && tw_dataset_start(data, b->batch, false, 0, 1, &error) != TW_OK)) {
+            tw_dataset_destroy(&data);
+            return cli_error(&error, NULL);
+        }
+        const int64_t take = n < b->batch - have ? n : b->batch - have;
+        for (int32_t i = 0; i < b->n_inputs && take > 0; i++) {
+            const size_t row = input_bytes(tw_graph_input(b->session.graph, i), b->batch) / (size_t)b->batch;
+            memcpy((char *)b->input[i] + (size_t)have * row, columns[i], (size_t)take * row);
+        }
+        have += take;
+    }
+    tw_dataset_destroy(&data);
+    return CLI_DONE;
+}
+
+static int train_pass(bench *b, tw_trainer *trainer, int steps)
+{
+    tw_error error;
+    for (int i = 0; i < steps; i++)
+        if (tw_trainer_step(trainer, b->batch, (const void *const *)b->input, &error) != TW_OK)
+            return cli_error(&error, NULL);
+    if (tw_trainer_wait(trainer, NULL, &error) != TW_OK)
+        return cli_error(&error, NULL);
+    return CLI_DONE;
+}
+
+static int time_training(bench *b, double start)
+{
+    tw_error error;
+    tw_trainer *trainer = NULL;
+    const tw_trainer_options options = {
+        .batch = b->batch, .kernels = b->args->kernels, .steps_per_epoch = STEPS};
+    if (tw_trainer_create(b->session.params, &options, &trainer, &error) != TW_OK)
+        return cli_error(&error, b->session.model);
+    int code = train_pass(b, trainer, 1);
+    b->first_step_ms = (cli_seconds() - start) * 1e3;
+    if (code == CLI_DONE)
+        code = train_pass(b, trainer, 3);
+    for (int pass = 0; pass < PASSES && code == CLI_DONE; pass++) {
+        const double from = cli_seconds();
+        code = train_pass(b, trainer, STEPS);
+        b->train_ms = fmin(b->train_ms, (cli_seconds() - from) * 1e3 / STEPS);
+    }
+    b->device_bytes = tw_trainer_memory(trainer);
+    tw_trainer_destroy(&trainer);
+    return code;
+}
+
+static int infer_pass(const bench *b, tw_plan *plan, int steps, void *output)
+{
+    tw_error error;
+    const void *inputs[MAX_INPUTS] = {NULL};
+    void *outputs[1] = {output};
+    for (int32_t i = 0; i < tw_plan_input_count(plan); i++) {
+        tw_array array;
+        const char *name = tw_plan_input(plan, i, &array);
+        for (int32_t k = 0; k < b->n_inputs; k++)
+            if (strcmp(tw_node_name(tw_graph_input(b->session.graph, k)), name) == 0)
+                inputs[i] = b->input[k];
+    }
+    for (int i = 0; i < steps; i++)
+        if (tw_plan_enqueue(plan, b->batch, inputs, outputs, &error) != TW_OK)
+            return cli_error(&error, NULL);
+    if (tw_plan_wait(plan, &error) != TW_OK)
+        return cli_error(&error, NULL);
+    return CLI_DONE;
+}
+
+static int time_inference(bench *b)
+{
+    tw_error error;
+    tw_plan *plan = NULL;
+    static const char *const node[] = {"prediction"};
+    const tw_plan_options options = {.batch = b->batch, .kernels = b->args->kernels};
+    if (!tw_graph_find(b->session.graph, node[0]))
+        return cli_fail(CLI_FAILED, "%s has no node \"prediction\", whose inference is timed: name the output so",
+                        b->session.model);
+    if (tw_plan_create(b->session.params, 1, node, &options, &plan, &error) != TW_OK)
+        return cli_error(&error, b->session.model);
+    tw_array array;
+    (void)tw_plan_output(plan, 0, &array);
+    void *output = malloc((size_t)tw_array_count(&array) * tw_type_size(array.type) + 1);
+    int code = output ? infer_pass(b, plan, 3, output) : cli_fail(CLI_FAILED, "out of memory");
+    for (int pass = 0; pass < PASSES && code == CLI_DONE; pass++) {
+        const double from = cli_seconds();
+        code = infer_pass(b, plan, STEPS, output);
+        b->infer_ms = fmin(b->infer_ms, (cli_seconds() - from) * 1e3 / STEPS);
+    }
+    free(output);
+    tw_plan_destroy(&plan);
+    return code;
+}
+
+/* "examples/mnist_cnn.tw" -> "mnist_cnn" */
+static void short_name(const char *path, char *out, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(out, size, "%s", slash ? slash + 1 : path);
+    char *dot = strrchr(out, '.');
+    if (dot && dot != out)
+        *dot = 0;
+}
+
+static void print_result(const bench *b)
+{
+    char name[256];
+    struct rusage usage;
+    tw_device_info info;
+    short_name(b->args->operand, name, sizeof name);
+    tw_device_describe(b->session.device, &info);
+    (void)getrusage(RUSAGE_SELF, &usage);
+    const double host_mb = (double)usage.ru_maxrss / 1024, device_mb = (double)b->device_bytes / 1048576;
+    if (!b->args->json) {
+        printf("%s on %s, batch %lld: training %.3f ms a step, inference %.3f ms, first step after %.0f ms, host %.1f MB, "
+               "device %.1f MB\n",
+               name, info.name, (long long)b->batch, b->train_ms, b->infer_ms, b->first_step_ms, host_mb, device_mb);
+        return;
+    }
+    printf("{\"engine\": \"thalweg\", \"model\": ");
+    cli_json_text(stdout, name);
+    printf(", \"device\": ");
+    cli_json_text(stdout, info.name);
+    printf(", \"batch\": %lld, \"train_ms\": %.4f, \"infer_ms\": %.4f, \"first_step_ms\": %.1f, \"host_mb\": %.1f, "
+           "\"device_mb\": %.1f}\n",
+           (long long)b->batch, b->train_ms, b->infer_ms, b->first_step_ms, host_mb, device_mb);
+}
+
+static int run(const cli_args *args)
+{
+    const double start = cli_seconds();
+    bench b = {.args = args, .batch = args->batch, .train_ms = INFINITY, .infer_ms = INFINITY};
+    if (args->batch == 0)
+        return cli_fail(CLI_USAGE, "bench needs --batch N");
+    int code = cli_find_model(args, &b.session);
+    if (code == CLI_DONE)
+        code = cli_open_context(&b.session);
+    if (code == CLI_DONE)
+        code = cli_open(args, 0, &b.session);
+    if (code == CLI_DONE)
+        code = fill_inputs(&b);
+    if (code == CLI_DONE)
+        code = time_training(&b, start);
+    if (code == CLI_DONE)
+        code = time_inference(&b);
+    if (code == CLI_DONE)
+        print_result(&b);
+    for (int32_t i = 0; i < b.n_inputs && i < MAX_INPUTS; i++)
+        free(b.input[i]);
+    cli_close(&b.session);
+    return code;
+}
+
+static const cli_option options[] = {
+    {"--batch", CLI_COUNT, offsetof(cli_args, batch), "N", "samples a step"},
+    CLI_OPTION_DEVICE,
+    CLI_OPTION_KERNELS,
+    CLI_OPTION_JSON,
+    CLI_OPTION_END};
+const cli_command cli_bench = {
+    "bench", "MODEL.tw", "Times training and inference on random data",
+    "Milliseconds are the best of three passes of 30 steps, with one wait at the end of each; every batch is\n"
+    "uploaded from host memory. first_step_ms counts from the start of the command.",
+    options, run};

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// thalweg train: a model's train lines over a data set, into a folder that can be resumed and used.
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "progress.h"
+
+typedef struct training {
+    const cli_args *args;
+    cli_session session;
+    tw_checkpoint checkpoint; /* of the folder to resume */
+    const char *out;
+    tw_dataset *data, *test;
+    tw_trainer *trainer;
+    cli_progress progress;
+} training;
+
+/* What the signal's handler reaches. */
+static tw_trainer *volatile interrupted_trainer;
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+    if (interrupted_trainer)
+        tw_trainer_cancel(interrupted_trainer);
+}
+
+/* The first interrupt finishes the step, a second one ends the process at once. */
+static void catch_interrupts(tw_trainer *trainer)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_interrupt;
+    action.sa_flags = (int)SA_RESETHAND;
+    (void)sigemptyset(&action.sa_mask);
+    interrupted_trainer = trainer;
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+static bool same_folder(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static bool holds(const char *folder, const char *name)
+{
+    char path[4200];
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    return cli_exists(path);
+}
+
+/* The output folder, before anything costs time: nothing that is there is written over unless it is resumed. */
+static int check_out(const training *t)
+{
+    const char *out = t->out;
+    if (!out)
+        return CLI_DONE;
+    if (strlen(out) >= 4096)
+        return cli_fail(CLI_USAGE, "--out: the path is too long");
+    if (!cli_exists(out))
+        return CLI_DONE;
+    if (!cli_is_folder(out))
+        return cli_fail(CLI_FAILED, "--out %s is a file: name a folder, or remove the file", out);
+    if (access(out, W_OK | X_OK) != 0)
+        return cli_fail(CLI_FAILED, "--out %s cannot be written to: choose another folder, or change its permissions",
+                        out);
+    if (t->args->resume && same_folder(t->args->resume, out))
+        return CLI_DONE;
+    static const char *const files[] = {"state.safetensors", "weights.safetensors", "model.tw", "log.jsonl"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (holds(out, files[i]))
+            return cli_fail(CLI_FAILED,
+                            "--out %s already holds a run (%s), which is not written over: go on with it by --resume "
+                            "%s, choose another folder, or remove it",
+                            out, files[i], out);
+    return CLI_DONE;
+}
+
+static int check_usage(const cli_args *args)
+{
+    if (!args->operand && !args->resume)
+        return cli_fail(CLI_USAGE, "train needs a model: thalweg train MODEL.tw --data SPEC");
+    if (!args->data)
+        return cli_fail(CLI_USAGE, "train needs --data SPEC: see thalweg --help");
+    if (args->test && args->split > 0)
+        return cli_fail(CLI_USAGE, "give --test or --split, not both");
+    if (args->resume && args->weights)
+        return cli_fail(CLI_USAGE, "give --weights or --resume, not both: a resumed run brings its weights");
+    if (args->partial && !args->weights)
+        return cli_fail(CLI_USAGE, "--partial is for --weights FILE.safetensors");
+    if (args->resume && !cli_is_folder(args->resume))
+        return cli_fail(CLI_FAILED, "--resume %s: there is no such folder", args->resume);
+    if (args->resume && !holds(args->resume, "state.safetensors"))
+        return cli_fail(CLI_FAILED, "--resume %s: the folder holds no run (no state.safetensors)", args->resume);
+    return CLI_DONE;
+}
+
+static int read_checkpoint(training *t)
+{
+    tw_error error;
+    const cli_args *args = t->args;
+    if (!args->resume)
+        return CLI_DONE;
+    if (tw_checkpoint_read(t->session.context, args->resume, &t->checkpoint, &error) != TW_OK)
+        return cli_error(&error, NULL);
+    if (args->seed_given && args->seed != t->checkpoint.seed)
+        return cli_fail(CLI_USAGE, "--seed %llu: the run in %s has seed %llu; leave --seed out",
+                        (unsigned long long)args->seed, args->resume, (unsigned long long)t->checkpoint.seed);
+    return CLI_DONE;
+}
+
+static int64_t batch_of(const training *t)
+{
+    if (t->args->batch > 0)
+        return t->args->batch;
+    return t->args->resume ? t->checkpoint.batch : 32;
+}
+
+static bool no_shuffle(const training *t)
+{
+    if (t->args->shuffle)
+        return strcmp(t->args->shuffle, "no") == 0;
+    return t->args->resume ? t->checkpoint.no_shuffle : false;
+}
+
+static int open_data(training *t)
+{
+    tw_error error;
+    const cli_args *args = t->args;
+    if (tw_dataset_open(t->session.graph, args->data, &t->data, &error) != TW_OK)
+        return cli_error(&error, NULL);
+    if (args->test && tw_dataset_open(t->session.graph, args->test, &t->test, &error) != TW_OK)
+        return cli_error(&error, NULL);
+    if (args->split > 0 && tw_dataset_split(t->data, args->split, &t->test, &error) != TW_OK)
+        return cli_error(&error, NULL);
+    return CLI_DONE;
+}
+
+static int open_trainer(training *t)
+{
+    tw_error error;
+    const tw_trainer_options options = {.batch = batch_of(t), .seed = t->args->seed, .kernels = t->args->kernels};
+    if (tw_trainer_create(t->session.params, &options, &t->trainer, &error) != TW_OK)
+        return cli_error(&error, t->session.model);
+    if (t->args->resume && tw_trainer_resume(t->trainer, t->args->resume, &error) != TW_OK)
+        return cli_error(&error, NULL);
+    return CLI_DONE;
+}
+
+static int64_t epochs_of(const training *t)
+{
+    if (t->args->epochs > 0)
+        return t->args->epochs;
+    if (t->args->steps == 0)
+        return 1;
+    const int64_t each = (tw_dataset_count(t->data) - 1) / batch_of(t) + 1;
+    return each > 0 ? (t->args->steps - 1) / each + 1 : 1;
+}
+
+static int interrupted_end(training *t, const tw_error *error)
+{
+    (void)cli_fail(CLI_INTERRUPTED, "%s", error->text);
+    if (t->out)
+        (void)fprintf(stderr, "thalweg: go on with: thalweg train --resume %s --data %s --epochs %lld\n", t->out,
+                      t->args->data, (long long)epochs_of(t));
+    return CLI_INTERRUPTED;
+}
+
+static int fit(training *t)
+{
+    tw_error error;
+    const cli_args *args = t->args;
+    const tw_fit_options options = {
+        .epochs = epochs_of(t),
+        .steps = args->steps,
+        .no_shuffle = no_shuffle(t),
+        .test = t->test,
+        .out = t->out,
+        .keep_best = args->keep && strcmp(args->keep, "best") == 0,
+        .patience = args->patience,
+        .progress = cli_progress_report,
+        .user = &t->progress,
+    };
+    cli_progress_start(&t->progress, t->trainer, args->json);
+    catch_interrupts(t->trainer);
+    const tw_status status = tw_trainer_fit(t->trainer, t->data, &options, &error);
+    interrupted_trainer = NULL;
+    cli_progress_end(&t->progress);
+    if (status == TW_ERROR_CANCELLED && interrupted)
+        return interrupted_end(t, &error);
+    if (status != TW_OK)
+        return cli_error(&error, NULL);
+    if (!t->progress.any_epoch && args->resume && !args->json)
+        printf("nothing to do: %s has %lld epochs already; give more with --epochs\n", args->resume,
+               (long long)tw_trainer_epoch(t->trainer));
+    else if (t->out && !args->json)
+        printf("written to %s\n", t->out);
+    return CLI_DONE;
+}
+
+static int open_all(training *t)
+{
+    cli_args model = *t->args;
+    char path[4200];
+    if (!model.operand) { /* --resume alone */
+        (void)snprintf(path, sizeof path, "%s/model.tw", t->args->resume);
+        model.operand = path;
+    } else if (cli_is_folder(model.operand)) {
+        return cli_fail(CLI_USAGE, "%s is a folder: give a .tw file, or --resume %s", model.operand, model.operand);
+    }
+    int code = cli_find_model(&model, &t->session);
+    if (code == CLI_DONE)
+        code = cli_open_context(&t->session);
+    if (code == CLI_DONE)
+        code = read_checkpoint(t);
+    if (code == CLI_DONE)
+        code = cli_open(&model, t->args->resume ? t->checkpoint.seed : t->args->seed, &t->session);
+    if (code == CLI_DONE)
+        code = open_data(t);
+    return code == CLI_DONE ? open_trainer(t) : code;
+}
+
+static int run(const cli_args *args)
+{
+    training t = {.args = args, .out = args->out ? args->out : args->resume};
+    int code = check_usage(args);
+    if (code == CLI_DONE)
+        code = check_out(&t);
+    if (code == CLI_DONE)
+        code = open_all(&t);
+    if (code == CLI_DONE)
+        code = fit(&t);
+    tw_trainer_destroy(&t.trainer);
+    tw_dataset_destroy(&t.test);
+    tw_dataset_destroy(&t.data);
+    cli_close(&t.session);
+    return code;
+}
+
+static const cli_option options[] = {
+    {"--data", CLI_TEXT, offsetof(cli_args, data), "SPEC", "the data to train on"},
+    {"--test", CLI_TEXT, offsetof(cli_args, test), "SPEC", "data to judge each epoch by"},
+    {"--split", CLI_FRACTION, offsetof(cli_args, split), "F", "judge by the last part of the data instead (0.1)"},
+    {"--epochs", CLI_COUNT, offsetof(cli_args, epochs), "N", "epochs in all (default 1)"},
+    {"--batch", CLI_COUNT, offsetof(cli_args, batch), "N", "samples a step (default 32)"},
+    {"--seed", CLI_SEED, offsetof(cli_args, seed), "N", "of weights, order and random operators (default 0)"},
+    {"--out", CLI_TEXT, offsetof(cli_args, out), "DIR", "folder for model, weights, state and log"},
+    {"--resume", CLI_TEXT, offsetof(cli_args, resume), "DIR", "goes on where the run in DIR stopped (MODEL.tw may be left out)"},
+    {"--keep", CLI_CHOICE, offsetof(cli_args, keep), "best|last", "which epoch weights.safetensors holds (default last)"},
+    {"--patience", CLI_COUNT, offsetof(cli_args, patience), "N", "stop after N epochs without a lower test loss"},
+    {"--weights", CLI_TEXT, offsetof(cli_args, weights), "FILE.safetensors", "weights to begin with"},
+    {"--partial", CLI_FLAG, offsetof(cli_args, partial), NULL, "take those that fit"},
+    {"--steps", CLI_COUNT, offsetof(cli_args, steps), "N", "stop after N steps in all"},
+    {"--shuffle", CLI_CHOICE, offsetof(cli_args, shuffle), "yes|no", "a new order each epoch (default yes)"},
+    CLI_OPTION_DEVICE,
+    CLI_OPTION_KERNELS,
+    CLI_OPTION_JSON,
+    CLI_OPTION_END};
+const cli_command cli_train = {
+    "train", "MODEL.tw", "Trains a model",
+    "The folder of --out receives model.tw, weights.safetensors, state.safetensors, classes.txt and log.jsonl\n"
+    "after each epoch. Ctrl-C finishes the step, saves, and exits with 130.",
+    options, run};
