@@ -94,6 +94,12 @@ static void random_host(const tw_host_call *host, double (*draw)(const tw_random
         tw_host_put(&host->out[0], i, draw(&random, (uint64_t)i));
 }
 
+/* Random numbers take a shape from `like`, not its values. */
+static void random_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted, tw_node **dx)
+{
+    (void)g, (void)call, (void)dy, (void)wanted, (void)dx;
+}
+
 static void uniform_host(const tw_host_call *host) { random_host(host, tw_random_uniform); }
 static void normal_host(const tw_host_call *host) { random_host(host, tw_random_normal); }
 
@@ -110,6 +116,7 @@ static const tw_operator random_uniform = {
     .flags = TW_OP_LEAF,
     .leaf = TW_LEAF_UNIFORM,
     .infer = random_infer,
+    .grad = random_grad,
     .host = uniform_host,
 };
 
@@ -122,6 +129,7 @@ static const tw_operator random_normal = {
     .flags = TW_OP_LEAF,
     .leaf = TW_LEAF_NORMAL,
     .infer = random_infer,
+    .grad = random_grad,
     .host = normal_host,
 };
 

@@ -15,8 +15,9 @@ typedef enum tw_row_kind {
     TW_ROW_SELECT
 } tw_row_kind;
 
-/* The value of tw_operator.row that cast has, which is no row. */
+/* Values of tw_operator.row that are no rows: cast, and what hands its input on to more places (broadcast). */
 #define TW_ROW_CAST (-1)
+#define TW_ROW_BROADCAST (-2)
 
 typedef struct tw_derivative {
     const char *uses; /* letters of ABCY; NULL: there is no derivative */

@@ -5,26 +5,47 @@
 // inputs: all its other inputs are then ready before that group runs. So one sweep in topological order is enough, and
 // an activation's gradient lands in the kernel that produces dy by the same rule as a bias in its product.
 #include "base/hash.h"
+#include "op/rows.h"
 #include "plan/inside.h"
 
-static bool is_leaf(const tw_call *call) { return (call->op->flags & TW_OP_LEAF) != 0; }
-/* A random leaf has an element for each place of its shape; the others are single numbers. */
+/* A random leaf has an element for each place of its shape; other things that are inlined are single numbers. */
 static bool is_random(const tw_call *call)
 {
     return call->op->leaf == TW_LEAF_UNIFORM || call->op->leaf == TW_LEAF_NORMAL;
 }
 
-/* Leaves are computed inside elementwise programs, unless another consumer needs them in memory. */
-static void find_materialised(tw_making *m)
+static bool is_single(const tw_node *node) { return tw_dim_is_one(tw_shape_count(&node->shape)); }
+
+/* Leaves, and single numbers computed from nothing but such (1 / n, say), can be computed wherever they are read. */
+static bool may_inline(const tw_making *m, const tw_call *call)
 {
+    if (!m->live[call->id] || !m->options->fusion)
+        return false;
+    if (call->op->flags & TW_OP_LEAF)
+        return true;
+    bool single = tw_plan_is_elementwise(call) && call->n_inputs > 0 && is_single(call->result[0]);
+    for (int i = 0; i < call->n_inputs && single; i++) {
+        const tw_call *from = call->input[i] ? tw_plan_root(call->input[i])->call : NULL;
+        single = !from || (m->inlined[from->id] && !is_random(from));
+    }
+    return single;
+}
+
+/* What kernels of other kinds read, or what leaves the plan, must be in memory. */
+static void find_inlined(tw_making *m)
+{
+    for (const tw_call *call = m->graph->first; call; call = call->next)
+        m->inlined[call->id] = may_inline(m, call);
+    for (int i = 0; i < m->n_sinks; i++)
+        m->inlined[m->sink[i].node->call->id] = false;
     for (const tw_call *call = m->graph->first; call; call = call->next) {
-        for (int i = 0; i < call->n_inputs && m->live[call->id]; i++) {
-            const tw_node *in = call->input[i];
-            if (!in || !is_leaf(in->call))
-                continue;
-            const bool fits = !is_random(in->call) || tw_shape_equal(&in->shape, &call->result[0]->shape);
-            if (!m->options->fusion || !tw_plan_is_elementwise(call) || !fits)
-                m->materialised[in->call->id] = true;
+        if (!m->live[call->id] || (call->op->flags & TW_OP_VIEW))
+            continue;
+        for (int i = 0; i < call->n_inputs; i++) {
+            const tw_node *in = call->input[i], *root = in ? tw_plan_root(call->input[i]) : NULL;
+            if (root && (!tw_plan_is_elementwise(call) ||
+                         (is_random(root->call) && !tw_shape_equal(&root->shape, &call->result[0]->shape))))
+                m->inlined[root->call->id] = false;
         }
     }
 }
@@ -62,6 +83,9 @@ static tw_access access_of(const tw_shape *result, const tw_node *node)
     return row ? TW_ACCESS_ROW : TW_ACCESS_GENERAL;
 }
 
+static int inline_step(tw_making *m, tw_group *g, const tw_node *node);
+static int call_step(tw_making *m, tw_group *g, const tw_call *call);
+
 static int leaf_step(tw_group *g, const tw_node *node)
 {
     const tw_call *call = node->call;
@@ -79,8 +103,15 @@ static int leaf_step(tw_group *g, const tw_node *node)
         step.kind = call->op->leaf == TW_LEAF_UNIFORM ? TW_EXPR_UNIFORM : TW_EXPR_NORMAL;
         step.hash = tw_hash_text(call->name);
     }
-    g->leaf[g->n_leaves++] = call;
     return add_step(g, node, &step);
+}
+
+/* Computes in place: a leaf, or a single number and what it is computed from. */
+static int inline_step(tw_making *m, tw_group *g, const tw_node *node)
+{
+    const int s = node->call->op->leaf ? leaf_step(g, node) : call_step(m, g, node->call);
+    g->inlined[g->n_inlined++] = node->call;
+    return s;
 }
 
 static int load_step(tw_making *m, tw_group *g, const tw_node *node, const tw_shape *result)
@@ -91,36 +122,43 @@ static int load_step(tw_making *m, tw_group *g, const tw_node *node, const tw_sh
     return add_step(g, node, &step);
 }
 
-/* The step of a value that a member reads, which is in the group, a leaf, or in memory. */
+/* The step of a value that a call of the group reads: in the group, computed in place, or in memory. */
 static int input_step(tw_making *m, tw_group *g, tw_node *node, const tw_shape *result)
 {
-    int s = known_step(g, node);
     tw_node *root = tw_plan_root(node);
-    if (s < 0 && root != node)
+    int s = known_step(g, node);
+    if (s < 0)
         s = known_step(g, root); /* a view of a value of the group: elements keep their order */
     if (s >= 0)
         return s;
-    if (is_leaf(node->call) && !m->materialised[node->call->id])
-        return leaf_step(g, node);
-    return load_step(m, g, node, result);
+    return m->inlined[root->call->id] ? inline_step(m, g, root) : load_step(m, g, node, result);
 }
 
-static void add_member(tw_making *m, tw_group *g, const tw_call *call)
+/* The step that computes an elementwise call. */
+static int call_step(tw_making *m, tw_group *g, const tw_call *call)
 {
-    tw_expr_step step = {.kind = TW_EXPR_ROW, .type = call->result[0]->type};
     const int row = call->op->row;
-    if (row == -1)
-        step.kind = TW_EXPR_CAST;
-    else
-        step.row = row, step.which = (row - 1) % 4;
+    tw_expr_step step = {.kind = row == TW_ROW_CAST ? TW_EXPR_CAST : TW_EXPR_ROW, .type = call->result[0]->type};
     for (int i = 0; i < call->n_inputs; i++)
         if (call->input[i])
             step.arg[step.n_args++] = input_step(m, g, call->input[i], &call->result[0]->shape);
+    if (row == TW_ROW_BROADCAST) {
+        g->known_node[g->n_known] = call->result[0]->id;
+        g->known_step[g->n_known++] = step.arg[0];
+        return step.arg[0];
+    }
+    if (row > 0)
+        step.row = row, step.which = tw_row_which(row);
     int p = 0;
     for (const tw_attribute *a = call->op->attributes; a && a->name; a++)
         if (a->type == TW_ATTR_FLOAT)
             step.number[p++] = tw_attr_float(call, a->name);
-    add_step(g, call->result[0], &step);
+    return add_step(g, call->result[0], &step);
+}
+
+static void add_member(tw_making *m, tw_group *g, const tw_call *call)
+{
+    (void)call_step(m, g, call);
     g->member[g->n_members++] = call;
 }
 
@@ -152,6 +190,17 @@ static int latest_group(const tw_making *m, const tw_call *call)
     return latest;
 }
 
+/* The most steps that a call can add: itself, its loads, and what is computed in place for it. */
+static int inlined_steps(const tw_making *m, const tw_call *call)
+{
+    int steps = 1;
+    for (int i = 0; i < call->n_inputs; i++) {
+        const tw_call *from = call->input[i] ? tw_plan_root(call->input[i])->call : NULL;
+        steps += from && m->inlined[from->id] ? inlined_steps(m, from) : from != NULL;
+    }
+    return steps;
+}
+
 /* Whether the group can take the call: shapes, other results of the anchor, and room in the program. */
 static bool may_join(const tw_making *m, const tw_group *g, int number, const tw_call *call)
 {
@@ -166,15 +215,16 @@ static bool may_join(const tw_making *m, const tw_group *g, int number, const tw
         const bool inside = m->group[root->call->id] == number;
         if (inside && (known_step(g, root) < 0 || !tw_shape_equal(&in->shape, shape)))
             return false; /* a second result, or one that is broadcast */
-        if (inside || (is_leaf(in->call) && !m->materialised[in->call->id] && !is_random(in->call)))
+        if (inside || (m->inlined[root->call->id] && !is_random(root->call)))
             continue;
         const tw_access access = access_of(shape, in);
         if (!same && access != TW_ACCESS_SAME && access != TW_ACCESS_SCALAR)
             return false; /* reached through a view: only the order of elements is known */
     }
     const tw_expr *e = g->expr;
+    const int steps = inlined_steps(m, call);
     return g->n_members < TW_COUNT(g->member) && e->n_operands + call->n_inputs <= TW_MAX_OPERANDS &&
-           e->n_steps + call->n_inputs + 1 <= TW_MAX_STEPS;
+           e->n_steps + steps <= TW_MAX_STEPS && g->n_known + steps <= TW_MAX_STEPS;
 }
 
 static tw_status group_call(tw_making *m, const tw_call *call, tw_error *error)
@@ -188,7 +238,9 @@ static tw_status group_call(tw_making *m, const tw_call *call, tw_error *error)
             return TW_OK;
         }
     }
-    const bool leaf = is_leaf(call);
+    const bool leaf = call->op->leaf != TW_LEAF_NONE;
+    if (elementwise && inlined_steps(m, call) > TW_MAX_STEPS)
+        return tw_fail(error, TW_ERROR_UNSUPPORTED, "%s is computed from too many single numbers", call->name);
     tw_group *g = open_group(m, elementwise || leaf ? NULL : call, &call->result[0]->shape);
     if (!g)
         return tw_fail_memory(error);
@@ -196,7 +248,7 @@ static tw_status group_call(tw_making *m, const tw_call *call, tw_error *error)
     if (elementwise)
         add_member(m, g, call);
     else if (leaf)
-        (void)leaf_step(g, call->result[0]);
+        (void)inline_step(m, g, call->result[0]);
     return TW_OK;
 }
 
@@ -228,7 +280,7 @@ static void add_stores(tw_making *m, tw_group *g)
     for (int i = 0; i < g->n_members; i++)
         candidates[count++] = g->member[i]->result[0];
     if (!g->anchor && !g->n_members)
-        candidates[count++] = g->leaf[0]->result[0];
+        candidates[count++] = g->inlined[0]->result[0]; /* a leaf that must be in memory */
     for (int i = 0; i < count; i++)
         if (m->stored[candidates[i]->id])
             e->store[e->n_stores++] =
@@ -237,10 +289,10 @@ static void add_stores(tw_making *m, tw_group *g)
 
 tw_status tw_plan_fuse(tw_making *m, tw_error *error)
 {
-    find_materialised(m);
+    find_inlined(m);
     for (const tw_call *call = m->graph->first; call; call = call->next) {
         const bool no_stage = tw_is_input(call) || tw_is_parameter(call) || (call->op->flags & TW_OP_VIEW) ||
-                              (is_leaf(call) && !m->materialised[call->id]);
+                              m->inlined[call->id];
         if (m->live[call->id] && !no_stage)
             TW_TRY(group_call(m, call, error));
     }

@@ -13,8 +13,8 @@ typedef struct tw_group {
     bool open;             /* further elementwise calls may join */
     int n_members;
     const tw_call *member[TW_MAX_STORES - 1];
-    int n_leaves;
-    const tw_call *leaf[TW_MAX_STEPS]; /* computed in place */
+    int n_inlined;
+    const tw_call *inlined[TW_MAX_STEPS]; /* computed in place, inputs first */
     tw_expr *expr;
     int n_known; /* values that have a step in expr */
     int known_node[TW_MAX_STEPS], known_step[TW_MAX_STEPS];
@@ -27,10 +27,10 @@ typedef struct tw_making {
     const tw_param_table *table;
     tw_graph *graph;      /* recipe->bound */
     bool *live;           /* by call: some sink needs it */
-    bool *materialised;   /* by call: a leaf that must be computed by a stage of its own */
+    bool *inlined;        /* by call: computed in place by every program that reads it, so that no stage does */
     bool *stored;         /* by node: somebody outside its group reads it, or it is a sink */
     int *tensor;          /* by node; -1: none */
-    int *group;           /* by call; -1: no stage (inputs, parameters, views, leaves computed in place) */
+    int *group;           /* by call; -1: no stage (inputs, parameters, views, what is inlined) */
     tw_group *groups;
     int n_groups, capacity_groups;
     int n_sinks;

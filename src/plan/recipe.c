@@ -274,11 +274,11 @@ static tw_status allocate_tables(tw_making *m, tw_error *error)
 {
     tw_arena *arena = &m->recipe->arena;
     m->live = tw_arena_alloc(arena, (size_t)m->graph->n_calls * sizeof *m->live);
-    m->materialised = tw_arena_alloc(arena, (size_t)m->graph->n_calls * sizeof *m->materialised);
+    m->inlined = tw_arena_alloc(arena, (size_t)m->graph->n_calls * sizeof *m->inlined);
     m->stored = tw_arena_alloc(arena, (size_t)m->graph->n_nodes * sizeof *m->stored);
     m->tensor = tw_arena_alloc(arena, (size_t)m->graph->n_nodes * sizeof *m->tensor);
     m->group = tw_arena_alloc(arena, (size_t)m->graph->n_calls * sizeof *m->group);
-    if (!m->live || !m->materialised || !m->stored || !m->tensor || !m->group)
+    if (!m->live || !m->inlined || !m->stored || !m->tensor || !m->group)
         return tw_fail_memory(error);
     for (int i = 0; i < m->graph->n_nodes; i++)
         m->tensor[i] = -1;

@@ -66,12 +66,12 @@ static double call_cost(const tw_call *call, int64_t batch)
 
 static tw_status add_references(tw_making *m, const tw_group *g, tw_stage *stage, tw_error *error)
 {
-    const int count = g->n_leaves + g->n_members + 1;
+    const int count = g->n_inlined + g->n_members + 1;
     stage->reference = tw_arena_alloc(&m->recipe->arena, (size_t)count * sizeof *stage->reference);
     if (!stage->reference)
         return tw_fail_memory(error);
-    for (int i = 0; i < g->n_leaves; i++)
-        TW_TRY(add_reference(m, stage, g->leaf[i], error));
+    for (int i = 0; i < g->n_inlined; i++)
+        TW_TRY(add_reference(m, stage, g->inlined[i], error));
     if (g->anchor)
         TW_TRY(add_reference(m, stage, g->anchor, error));
     for (int i = 0; i < g->n_members; i++)
@@ -84,9 +84,6 @@ static tw_status add_references(tw_making *m, const tw_group *g, tw_stage *stage
 
 /* ---- candidates ---- */
 
-/* Results that nobody reads are not computed, where the operator's kernels know how to leave them out. */
-static bool is_needed(const tw_making *m, const tw_node *node) { return m->stored[node->id]; }
-
 static tw_status add_candidates(tw_making *m, const tw_group *g, tw_stage *stage, tw_error *error)
 {
     tw_site site;
@@ -96,7 +93,7 @@ static tw_status add_candidates(tw_making *m, const tw_group *g, tw_stage *stage
     for (int i = 0; call && i < call->n_inputs; i++)
         in[i] = call->input[i] ? m->tensor[call->input[i]->id] : -1;
     for (int i = 0; call && i < call->n_results; i++)
-        out[i] = is_needed(m, call->result[i]) ? m->tensor[call->result[i]->id] : -1;
+        out[i] = m->stored[call->result[i]->id] ? m->tensor[call->result[i]->id] : -1;
     site.call = call;
     site.in = in;
     site.out = out;
@@ -118,7 +115,7 @@ tw_status tw_plan_stages(tw_making *m, tw_error *error)
 {
     for (int i = 0; i < m->n_groups; i++) {
         const tw_group *g = &m->groups[i];
-        const tw_call *last = g->n_members ? g->member[g->n_members - 1] : g->anchor ? g->anchor : g->leaf[0];
+        const tw_call *last = g->n_members ? g->member[g->n_members - 1] : g->anchor ? g->anchor : g->inlined[0];
         tw_stage *stage = tw_recipe_stage(m->recipe, g->anchor ? g->anchor->name : last->name);
         if (!stage)
             return tw_fail_memory(error);
