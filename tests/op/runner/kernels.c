@@ -16,16 +16,34 @@
 #define GAP                                                                                        \
     192 /* bytes of canary before each tensor, and its offset is an odd number of elements */
 
+/* A recipe whose kernels wait to be built and checked. */
+typedef struct row_job {
+    row_case *row;
+    tw_recipe *recipe;
+    char prefix[40]; /* "simd forward" */
+} row_job;
+
+#define ROW_JOBS 256
+
 struct row_bench {
     tw_context *context;
     tw_device *device;
     tw_queue *queue;
+    bool speed;
+    row_report report;
+    void *user;
+    int n_jobs, n_launches;
+    row_job job[ROW_JOBS];
 };
 
-bool row_bench_open(row_bench **bench, tw_context *context, tw_error *error)
+bool row_bench_open(row_bench **bench, tw_context *context, const bool speed,
+                    const row_report report, void *user, tw_error *error)
 {
     row_bench *b = calloc(1, sizeof *b);
     b->context = context;
+    b->speed = speed;
+    b->report = report;
+    b->user = user;
     *bench = b;
     if (tw_device_open(context, NULL, &b->device, error) != TW_OK)
         return false;
@@ -50,47 +68,47 @@ const tw_caps *row_bench_caps(const row_bench *bench)
     return bench->device->backend->program_build ? &bench->device->caps : NULL;
 }
 
-/* The kernels of every candidate of a recipe, built as one program. */
-typedef struct kernels {
+/* The kernels of every candidate of some recipes, built as one program: a program costs PoCL 0.2 s,
+ * a kernel 0.05 s. */
+typedef struct kernel_set {
     tw_programs programs;
     int count;
     tw_launch **launch; /* those that build, in the programs' order */
-    int n_refused;
-    tw_launch **refused; /* those that do not */
-    tw_error error;      /* why */
-} kernels;
+    tw_error error;     /* why the others do not */
+} kernel_set;
 
-static void collect(kernels *k, const tw_recipe *recipe)
+static int launch_count(const tw_recipe *recipe)
 {
-    for (int pass = 0; pass < 2; pass++) {
-        k->count = 0;
-        for (int s = 0; s < recipe->n_stages; s++)
-            for (int i = 0; i < recipe->stage[s].n_candidates; i++)
-                for (int l = 0; l < recipe->stage[s].candidate[i]->n_launches; l++, k->count++)
-                    if (pass)
-                        k->launch[k->count] = recipe->stage[s].candidate[i]->launch[l];
-        if (!pass) {
-            k->launch = calloc((size_t)k->count + 1, sizeof *k->launch);
-            k->refused = calloc((size_t)k->count + 1, sizeof *k->refused);
-        }
-    }
+    int count = 0;
+    for (int s = 0; s < recipe->n_stages; s++)
+        for (int i = 0; i < recipe->stage[s].n_candidates; i++)
+            count += recipe->stage[s].candidate[i]->n_launches;
+    return count;
 }
 
-/* Sets the launches that are guilty aside. */
-static void refuse(kernels *k, const bool *guilty)
+static void collect(kernel_set *k, const tw_recipe *recipe)
+{
+    for (int s = 0; s < recipe->n_stages; s++)
+        for (int i = 0; i < recipe->stage[s].n_candidates; i++)
+            for (int l = 0; l < recipe->stage[s].candidate[i]->n_launches; l++)
+                k->launch[k->count++] = recipe->stage[s].candidate[i]->launch[l];
+}
+
+/* Leaves the launches out that are guilty. */
+static void refuse(kernel_set *k, const bool *guilty)
 {
     int kept = 0;
     for (int i = 0; i < k->count; i++)
-        if (guilty[i])
-            k->refused[k->n_refused++] = k->launch[i];
-        else
+        if (!guilty[i])
             k->launch[kept++] = k->launch[i];
     k->count = kept;
 }
 
-static tw_status kernels_build(kernels *k, row_bench *b, const tw_recipe *recipe, tw_error *error)
+static tw_status kernels_build(kernel_set *k, const row_bench *b, tw_error *error)
 {
-    collect(k, recipe);
+    k->launch = calloc((size_t)b->n_launches + 1, sizeof *k->launch);
+    for (int i = 0; i < b->n_jobs; i++)
+        collect(k, b->job[i].recipe);
     bool *guilty = calloc((size_t)k->count + 1, sizeof *guilty);
     tw_status status =
         tw_programs_build(b->context, b->device, k->count, k->launch, guilty, &k->programs, error);
@@ -105,14 +123,13 @@ static tw_status kernels_build(kernels *k, row_bench *b, const tw_recipe *recipe
     return status;
 }
 
-static void kernels_free(kernels *k)
+static void kernels_free(kernel_set *k)
 {
     tw_programs_free(&k->programs);
     free(k->launch);
-    free(k->refused);
 }
 
-static tw_kernel *kernel_of(const kernels *k, const tw_launch *launch, tw_error *error)
+static tw_kernel *kernel_of(const kernel_set *k, const tw_launch *launch, tw_error *error)
 {
     for (int i = 0; i < k->count; i++)
         if (k->launch[i] == launch)
@@ -130,12 +147,13 @@ typedef struct ground {
     uint64_t bytes;
     uint8_t *before, *after, *again; /* images of the buffer */
     tw_buffer *buffer;
-    kernels kernels;
+    const kernel_set *kernels;
 } ground;
 
-static bool ground_open(ground *g, row_bench *bench, const tw_recipe *recipe, tw_error *error)
+static bool ground_open(ground *g, row_bench *bench, const kernel_set *kernels,
+                        const tw_recipe *recipe, tw_error *error)
 {
-    *g = (ground){.bench = bench, .recipe = recipe};
+    *g = (ground){.bench = bench, .recipe = recipe, .kernels = kernels};
     g->offset = calloc((size_t)recipe->n_tensors + 1, sizeof *g->offset);
     uint64_t at = 0;
     for (int i = 0; i < recipe->n_tensors; i++) {
@@ -148,16 +166,14 @@ static bool ground_open(ground *g, row_bench *bench, const tw_recipe *recipe, tw
     g->before = malloc(g->bytes);
     g->after = malloc(g->bytes);
     g->again = malloc(g->bytes);
-    return kernels_build(&g->kernels, bench, recipe, error) == TW_OK &&
-           bench->device->backend->buffer_create(bench->device, g->bytes, &g->buffer, error) ==
-               TW_OK;
+    return bench->device->backend->buffer_create(bench->device, g->bytes, &g->buffer, error) ==
+           TW_OK;
 }
 
 static void ground_close(ground *g)
 {
     if (g->buffer)
         g->bench->device->backend->buffer_destroy(g->bench->device, &g->buffer);
-    kernels_free(&g->kernels);
     free(g->offset);
     free(g->before);
     free(g->after);
@@ -276,7 +292,7 @@ static tw_status launch_all(ground *g, const tw_candidate *candidate, const tw_r
         const int64_t groups[3] = {tw_launch_groups(launch, 0, runtime->n),
                                    tw_launch_groups(launch, 1, runtime->n),
                                    tw_launch_groups(launch, 2, runtime->n)};
-        tw_kernel *kernel = kernel_of(&g->kernels, launch, error);
+        tw_kernel *kernel = kernel_of(g->kernels, launch, error);
         if (!kernel)
             return error->code;
         TW_TRY(backend->launch(g->bench->queue, kernel, n_args, args, launch->dims, groups,
@@ -424,66 +440,93 @@ static bool check_candidate(ground *g, const tw_candidate *candidate, const row_
 }
 
 /* One candidate at every batch. */
-static void check_batches(ground *g, row_case *c, const tw_stage *stage,
+static void check_batches(ground *g, const row_job *job, const tw_stage *stage,
                           const tw_candidate *candidate, const row_memory *memories,
-                          const int n_memories, const char *prefix, const bool speed,
-                          const row_report report, void *user)
+                          const int n_memories)
 {
+    const row_bench *b = g->bench;
     char message[ROW_MESSAGE] = "", name[300];
     bool good = true;
     for (int i = 0; i < n_memories && good; i++)
-        good = check_candidate(g, candidate, &memories[i], c->row->tolerance, message);
-    snprintf(name, sizeof name, "%s %s: %s", prefix, stage->label, candidate->name);
-    report(user, good, name, message);
-    if (speed && good) {
+        good = check_candidate(g, candidate, &memories[i], job->row->row->tolerance, message);
+    snprintf(name, sizeof name, "%s %s: %s", job->prefix, stage->label, candidate->name);
+    b->report(b->user, job->row->row, good, name, message);
+    if (b->speed && good) {
         const double ms = best_time(g, candidate, &memories[0].runtime);
         printf("# %s: %.4f ms, %.2f GFLOP/s\n", name, ms, 2e-6 * stage->cost / ms);
     }
 }
 
-static void check_recipe(row_bench *bench, row_case *c, const tw_recipe *recipe, const char *prefix,
-                         const bool speed, const row_report report, void *user)
+/* Stage by stage: the reference from what the stages before it gave, then each candidate on the
+ * same inputs. */
+static void check_stages(ground *g, const row_job *job, row_memory *memories, const int n_memories)
 {
-    const int64_t batches[3] = {c->batch, 1, c->batch - 1};
-    row_memory memories[3];
-    const int n_memories = c->batch > 2 ? 3 : c->batch;
-    ground g;
-    bool good = ground_open(&g, bench, recipe, &c->error);
-    for (int i = 0; i < n_memories; i++)
-        good = row_memory_open(&memories[i], c, recipe, batches[i]) && good;
-    if (!good)
-        report(user, false, prefix,
-               *c->error.text ? c->error.text
-                              : "the recipe asks for a value that the row does not have");
-    for (int s = 0; s < recipe->n_stages && good; s++) {
-        const tw_stage *stage = &recipe->stage[s];
+    const row_bench *b = g->bench;
+    for (int s = 0; s < g->recipe->n_stages; s++) {
+        const tw_stage *stage = &g->recipe->stage[s];
         for (int i = 0; i < n_memories; i++)
             row_stage_run(&memories[i], stage);
         if (stage->n_candidates == 0)
-            report(user, false, prefix, "a stage has no candidate");
+            b->report(b->user, job->row->row, false, job->prefix, "a stage has no candidate");
         for (int k = 0; k < stage->n_candidates; k++)
-            check_batches(&g, c, stage, stage->candidate[k], memories, n_memories, prefix, speed,
-                          report, user);
+            check_batches(g, job, stage, stage->candidate[k], memories, n_memories);
         for (int i = 0; i < n_memories; i++)
             row_stage_round(&memories[i], stage);
     }
+}
+
+static void check_job(row_bench *b, const kernel_set *kernels, const row_job *job)
+{
+    const int64_t batch = job->row->batch, batches[3] = {batch, 1, batch - 1};
+    const int n_memories = batch > 2 ? 3 : (int)batch;
+    row_memory memories[3];
+    ground g;
+    tw_error error = {.text = "the recipe asks for a value that the row does not have"};
+    bool good = ground_open(&g, b, kernels, job->recipe, &error);
+    for (int i = 0; i < n_memories; i++)
+        good = row_memory_open(&memories[i], job->row, job->recipe, batches[i]) && good;
+    if (good)
+        check_stages(&g, job, memories, n_memories);
+    else
+        b->report(b->user, job->row->row, false, job->prefix, error.text);
     for (int i = 0; i < n_memories; i++)
         row_memory_close(&memories[i]);
     ground_close(&g);
 }
 
-void row_check_kernels(row_bench *bench, row_case *c, const tw_family family, const row_want want,
-                       const bool speed, const row_report report, void *user)
+void row_bench_add(row_bench *b, row_case *c, const tw_family family, const row_want want)
 {
-    tw_caps caps = bench->device->caps;
-    tw_recipe *recipe = NULL;
-    char prefix[64];
+    row_job *job = &b->job[b->n_jobs];
+    tw_caps caps = b->device->caps;
+    *job = (row_job){.row = c};
     caps.family = family;
-    snprintf(prefix, sizeof prefix, "%s %s", family == TW_FAMILY_SIMD ? "simd" : "simt",
+    snprintf(job->prefix, sizeof job->prefix, "%s %s", family == TW_FAMILY_SIMD ? "simd" : "simt",
              want == ROW_FORWARD ? "forward" : "gradient");
-    if (row_case_recipe(c, &caps, want, true, &recipe))
-        check_recipe(bench, c, recipe, prefix, speed, report, user);
-    else
-        report(user, false, prefix, c->error.text);
-    tw_recipe_destroy(&recipe);
+    if (!row_case_recipe(c, &caps, want, true, &job->recipe)) {
+        b->report(b->user, c->row, false, job->prefix, c->error.text);
+        return;
+    }
+    b->n_launches += launch_count(job->recipe);
+    b->n_jobs++;
+}
+
+bool row_bench_full(const row_bench *b)
+{
+    return b->n_launches > 100 || b->n_jobs + 4 > ROW_JOBS;
+}
+
+void row_bench_run(row_bench *b)
+{
+    kernel_set kernels = {0};
+    tw_error error;
+    const bool good = kernels_build(&kernels, b, &error) == TW_OK;
+    for (int i = 0; i < b->n_jobs; i++) {
+        if (good)
+            check_job(b, &kernels, &b->job[i]);
+        else
+            b->report(b->user, b->job[i].row->row, false, b->job[i].prefix, error.text);
+        tw_recipe_destroy(&b->job[i].recipe);
+    }
+    b->n_jobs = b->n_launches = 0;
+    kernels_free(&kernels);
 }

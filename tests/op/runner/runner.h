@@ -67,13 +67,20 @@ int row_output_tensor(const tw_recipe *recipe, const tw_node *node); /* -1: not 
 /* Gradients of the reference against central differences; false with a message. */
 bool row_check_gradient(row_case *c, char message[ROW_MESSAGE]);
 
-/* kernels.c: all candidates of a recipe, stage by stage, reported through `report`. */
-typedef void (*row_report)(void *user, bool passed, const char *name, const char *message);
-typedef struct row_bench row_bench; /* an open device with the programs built so far */
-bool row_bench_open(row_bench **bench, tw_context *context, tw_error *error);
+/* kernels.c: every candidate of the recipes that were added, built together and checked stage by
+ * stage. */
+typedef void (*row_report)(void *user, const tw_op_row *row, bool passed, const char *name,
+                           const char *message);
+typedef struct row_bench row_bench; /* an open device, and the recipes that wait */
+/* speed: print the time of each candidate. */
+bool row_bench_open(row_bench **bench, tw_context *context, bool speed, row_report report,
+                    void *user, tw_error *error);
 void row_bench_close(row_bench **bench);
 const tw_caps *row_bench_caps(const row_bench *bench); /* NULL: the host device was asked for */
-void row_check_kernels(row_bench *bench, row_case *c, tw_family family, row_want want, bool speed,
-                       row_report report, void *user);
+/* The case stays as it is until row_bench_run, which checks all that was added; due when it is
+ * full. */
+void row_bench_add(row_bench *bench, row_case *c, tw_family family, row_want want);
+bool row_bench_full(const row_bench *bench);
+void row_bench_run(row_bench *bench);
 
 #endif

@@ -230,7 +230,8 @@ static bool make_gradients(row_case *c)
     if (!upstream || !add_value(c, upstream, &(drawing){.low = 0.5, .high = 1.5, .fixed = true}))
         return tw_graph_check(c->bound, &c->error) == TW_OK && fail(c, "too many inputs");
     product = tw_emit2(c->bound, c->y, upstream, "mul");
-    c->loss = product && product->shape.rank > 0 ? tw_emit1(c->bound, product, "reduce_sum") : product;
+    c->loss =
+        product && product->shape.rank > 0 ? tw_emit1(c->bound, product, "reduce_sum") : product;
     if (tw_graph_check(c->bound, &c->error) != TW_OK ||
         tw_graph_gradient(c->bound, c->loss, count, with_respect_to, gradient, &c->error) != TW_OK)
         return false;
