@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Direct NHWC convolution for CPUs, without im2col: a tile is TR x TC output pixels by TILE_WIDTH output channels.
+//
+// x [n,H,W,CI]: with its left and right padding in place (convolution_pad.cl); PT rows above and those below may be
+// missing, if TR is 1: their taps are skipped. w: packed by convolution_pack.cl. At dilation 1 without groups the taps
+// (kx, ci) are one contiguous run of x: RUN = KW*CI and KXN = 1; otherwise RUN = CIG and KXN = KW.
+// Groups: (block of channels, band of TR rows, image). The last tile of a row, and the last band, overlap those before
+// them and store only what is theirs.
+#define ROWS (TR * TC)
+#define PIXEL(i) ((i) / TC * (SY * W * CI) + (i) % TC * (SX * CI))
+
+__kernel void KERNEL(convolution)(const int n, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
+{
+    USE_IN(x);
+    USE_IN(w);
+    const int block = tw_group(0) % BLOCKS, group = tw_group(0) / BLOCKS, image = tw_group(2);
+    const int band = tw_group(1) * TR, top = min(band, OH - TR);
+    for (int begin = 0; begin < OW; begin += TC) {
+        const int left = min(begin, OW - TC);
+        TILE_BEGIN(acc, ROWS)
+        int b = tw_group(0) * (KH * KW * CIG * TILE_WIDTH);
+        for (int ky = 0; ky < KH; ky++) {
+            const int iy = top * SY + ky * DY - PT;
+            if (iy < 0 || iy >= H) {
+                b += KW * CIG * TILE_WIDTH;
+                continue;
+            }
+            const int a = ((image * H + iy) * W + left * SX) * CI + group * CIG;
+            for (int kx = 0; kx < KXN; kx++)
+                for (int c = 0; c < RUN; c++) {
+                    TILE_STEP(acc, ROWS, x, a + kx * (DX * CI) + c, PIXEL, w, b);
+                    b += TILE_WIDTH;
+                }
+        }
+        TILE_END(acc, ROWS, out)
+        for (int i = 0; i < ROWS; i++) {
+            const int oy = top + i / TC, ox = left + i % TC;
+            if (oy < band || ox < begin)
+                continue;
+            for (int v = 0; v < NV; v++) {
+                const int column = block * TILE_WIDTH + v * VW, col = group * COG + column;
+                TILE_EPILOGUE(out[i][v], ((image * OH + oy) * OW + ox) * CO + col, col, column, COG);
+            }
+        }
+    }
+}

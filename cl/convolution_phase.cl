@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gradient of a strided convolution by x (and so a strided conv2d_transpose) for CPUs, without inserting zeros: the
+// pixels of dx that are SX apart (a phase) meet the same taps, at neighbouring pixels of dy. A tile is TC pixels of a
+// phase by TILE_WIDTH channels.
+//
+// dy [n,OH,PW,CO]: each row between zeros, so that pixel 0 stands at LEFT (convolution_pad.cl). w: packed by
+// convolution_pack.cl with FLIP 2. Groups: (group and block of channels, row of dx, image and phase).
+#define PIXEL(i) ((i)*CO)
+
+// `ROWS` pixels of the phase, from number `left` on, of which those from `begin` on are stored.
+#define PHASE_TILE(ROWS, left, begin)                                                                                 \
+    do {                                                                                                              \
+        TILE_BEGIN(acc, ROWS)                                                                                         \
+        for (int ky = 0; ky < KH; ky++) {                                                                             \
+            const int t = iy + PT - ky * DY, oy = t / SY;                                                             \
+            if (t < 0 || t % SY != 0 || oy >= OH)                                                                     \
+                continue;                                                                                             \
+            for (int kx = 0; kx < KW; kx++) {                                                                         \
+                const int u = phase + PL - kx * DX;                                                                   \
+                if (u % SX != 0)                                                                                      \
+                    continue;                                                                                         \
+                const int a = ((image * OH + oy) * PW + LEFT + u / SX + (left)) * CO + group * COG;                   \
+                const int b = ((tw_group(0) * KH + ky) * KW + kx) * (COG * TILE_WIDTH);                               \
+                for (int c = 0; c < COG; c++)                                                                         \
+                    TILE_STEP(acc, ROWS, dy, a + c, PIXEL, w, b + c * TILE_WIDTH);                                    \
+            }                                                                                                         \
+        }                                                                                                             \
+        TILE_END(acc, ROWS, out)                                                                                      \
+        for (int i = (begin) - (left); i < ROWS; i++)                                                                 \
+            for (int v = 0; v < NV; v++) {                                                                            \
+                const int column = block * TILE_WIDTH + v * VW, col = group * CIG + column;                           \
+                const int at = ((image * H + iy) * W + ((left) + i) * SX + phase) * CI + col;                         \
+                TILE_EPILOGUE(out[i][v], at, col, column, CIG);                                                       \
+            }                                                                                                         \
+    } while (0)
+
+__kernel void KERNEL(convolution_phase)(const int n, TW_IN(dy), TW_IN(w) EPILOGUE_PARAMS)
+{
+    USE_IN(dy);
+    USE_IN(w);
+    const int block = tw_group(0) % BLOCKS, group = tw_group(0) / BLOCKS;
+    const int iy = tw_group(1), image = tw_group(2) / SX, phase = tw_group(2) % SX;
+    const int pixels = (W - phase + SX - 1) / SX;
+    if (pixels >= TC) {
+        for (int begin = 0; begin < pixels; begin += TC) {
+            const int left = min(begin, pixels - TC);
+            PHASE_TILE(TC, left, begin);
+        }
+    } else {
+        for (int q = 0; q < pixels; q++)
+            PHASE_TILE(1, q, q);
+    }
+}

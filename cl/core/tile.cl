@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The register tile that products and convolutions of the simd family share: ROWS x NV vectors of VW floats, kept in
+// vector registers while a sum runs. Macros only. See docs/kernels.md.
+//
+// A kernel that uses it is given VW (floats in a vector register), NV (vectors in a row of the tile) and a tile's rows.
+
+#define TILE_UNROLL _Pragma("unroll")
+#define TILE_WIDTH (NV * VW)
+
+// Declares the accumulators, zero.
+#define TILE_BEGIN(acc, ROWS)                                                                                         \
+    FLOATV(VW) acc[ROWS][NV];                                                                                         \
+    TILE_UNROLL for (int tile_i = 0; tile_i < ROWS; tile_i++)                                                         \
+        TILE_UNROLL for (int tile_v = 0; tile_v < NV; tile_v++) acc[tile_i][tile_v] = (FLOATV(VW))(0);
+
+// One step of the sum: acc[i] += A[a + OFFSET(i)] * B[b ...]. OFFSET(i) should be a constant once unrolled: then every
+// scalar is an operand of its multiplication, with a constant displacement. Not mad(), which PoCL does not fuse.
+#define TILE_STEP(acc, ROWS, A, a, OFFSET, B, b)                                                                      \
+    do {                                                                                                              \
+        FLOATV(VW) tile_b[NV];                                                                                        \
+        TILE_UNROLL for (int tile_v = 0; tile_v < NV; tile_v++) tile_b[tile_v] = LOAD(VW, B, (b) + tile_v * VW);      \
+        TILE_UNROLL for (int tile_i = 0; tile_i < ROWS; tile_i++)                                                     \
+        {                                                                                                             \
+            const FLOATV(VW) tile_a = (FLOATV(VW))(LOAD(1, A, (a) + OFFSET(tile_i)));                                 \
+            TILE_UNROLL for (int tile_v = 0; tile_v < NV; tile_v++) acc[tile_i][tile_v] =                             \
+                tile_a * tile_b[tile_v] + acc[tile_i][tile_v];                                                        \
+        }                                                                                                             \
+    } while (0)
+
+// The accumulators leave the registers once, so that the epilogue's text stands once in the kernel and not at each of
+// them (it may be long: a dropout, a gelu). Statements after it loop over i and v and read out[i][v].
+#define TILE_END(acc, ROWS, out)                                                                                      \
+    FLOATV(VW) out[ROWS][NV];                                                                                         \
+    TILE_UNROLL for (int tile_i = 0; tile_i < ROWS; tile_i++)                                                         \
+        TILE_UNROLL for (int tile_v = 0; tile_v < NV; tile_v++) out[tile_i][tile_v] = acc[tile_i][tile_v];
+
+// EPILOGUE for the vector v whose first column is `column` of `columns`: the last one may be a part of a vector.
+#define TILE_EPILOGUE(v, at, col, column, columns)                                                                    \
+    do {                                                                                                              \
+        if ((column) + VW <= (columns)) {                                                                             \
+            EPILOGUE(VW, v, at, col);                                                                                 \
+        } else {                                                                                                      \
+            float tile_lane[VW];                                                                                      \
+            TW_CAT(vstore, VW)(v, 0, tile_lane);                                                                      \
+            for (int tile_j = 0; tile_j < (columns) - (column); tile_j++)                                             \
+                EPILOGUE(1, tile_lane[tile_j], (at) + tile_j, (col) + tile_j);                                        \
+        }                                                                                                             \
+    } while (0)

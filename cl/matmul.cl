@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products for CPUs: y[batch][M][N] = a * b, a tile of ROWS rows by TILE_WIDTH columns a group.
+//
+// Element (m, k) of matrix A_INDEX of a is m*A_ROW + k*A_COL behind its begin: each is read as a scalar, so a transposed
+// a needs no copy. b is read IN_PLACE, [K][N] with N a multiple of VW and at least TILE_WIDTH: then the last block overlaps
+// the one before it and stores only what is its own. Otherwise b is packed [BLOCKS][K][TILE_WIDTH] by matmul_pack.cl.
+// A_INDEX and B_INDEX are expressions in `batch` (broadcasting).
+// SLABS > 1: partial sums over parts of K into part [batch][SLABS][M][BLOCKS*TILE_WIDTH], for slab_sum.cl.
+// Groups: (row tile, column block), in the order ROW_DIM says, then (batch and slab).
+#define AT(i) ((i) * (A_ROW))
+#if IN_PLACE
+#define B_ROW N
+#else
+#define B_ROW TILE_WIDTH
+#endif
+
+// The tile of `ROWS_` rows that begins at row `top`, of which those from `begin` on are stored.
+#define PRODUCT(ROWS_, top, begin)                                                                                    \
+    do {                                                                                                              \
+        TILE_BEGIN(acc, ROWS_)                                                                                        \
+        int p = a0 + (top) * (A_ROW) + from * (A_COL), q = b0 + from * B_ROW;                                         \
+        for (int k = from; k < to; k++) {                                                                             \
+            TILE_STEP(acc, ROWS_, a, p, AT, b, q);                                                                    \
+            p += (A_COL);                                                                                             \
+            q += B_ROW;                                                                                               \
+        }                                                                                                             \
+        TILE_END(acc, ROWS_, out)                                                                                     \
+        for (int i = (begin) - (top); i < ROWS_; i++)                                                                 \
+            for (int v = 0; v < NV; v++) {                                                                            \
+                const int column = first + v * VW;                                                                    \
+                if (column >= block * TILE_WIDTH)                                                                     \
+                    RESULT(out[i][v], (top) + i, column);                                                             \
+            }                                                                                                         \
+    } while (0)
+
+#if SLABS > 1
+#define RESULT(value, row, column)                                                                                    \
+    STORE(VW, part, ((batch * SLABS + slab) * (M) + row) * (BLOCKS * TILE_WIDTH) + column, value)
+__kernel void KERNEL(matmul)(const int n, TW_IN(a), TW_IN(b), TW_OUT(part))
+#else
+#define RESULT(value, row, column) TILE_EPILOGUE(value, (batch * (M) + row) * (N) + column, column, column, N)
+__kernel void KERNEL(matmul)(const int n, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS)
+#endif
+{
+    USE_IN(a);
+    USE_IN(b);
+#if SLABS > 1
+    USE_OUT(part);
+#endif
+    const int begin = tw_group(ROW_DIM) * ROWS, block = tw_group(1 - ROW_DIM);
+    const int batch = tw_group(2) / SLABS, slab = tw_group(2) % SLABS;
+    const int a0 = (A_INDEX) * ((M) * (K));
+#if IN_PLACE
+    const int first = min(block * TILE_WIDTH, N - TILE_WIDTH), b0 = (B_INDEX) * ((K) * N) + first;
+#else
+    const int first = block * TILE_WIDTH, b0 = ((B_INDEX) * BLOCKS + block) * (K) * TILE_WIDTH;
+#endif
+    const int from = (int)((long)(K)*slab / SLABS), to = (int)((long)(K) * (slab + 1) / SLABS);
+    if ((M) >= ROWS) {
+        const int top = min(begin, (M)-ROWS);
+        PRODUCT(ROWS, top, begin);
+    } else {
+        for (int row = 0; row < (M); row++)
+            PRODUCT(1, row, row);
+    }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pooling of images x [n,H,W,C] to [n,OH,OW,C]: the largest value of each window and its number there (MAXIMUM), or the
+// mean of its pixels inside the image. Vectors run over channels.
+//
+// simd: a group computes a row of results. simt (VW 1): a work-item computes one result.
+#define POOL(WIDTH, image, oy, ox, c)                                                                                 \
+    do {                                                                                                              \
+        const int y0 = (oy)*SY - PT, x0 = (ox)*SX - PL;                                                               \
+        const int ky0 = max(0, -y0), ky1 = min(KH, H - y0), kx0 = max(0, -x0), kx1 = min(KW, W - x0);                 \
+        const int at = (((image)*OH + (oy)) * OW + (ox)) * C + (c);                                                   \
+        POOL_BEGIN(WIDTH)                                                                                             \
+        for (int ky = ky0; ky < ky1; ky++)                                                                            \
+            for (int kx = kx0; kx < kx1; kx++) {                                                                      \
+                const FLOATV(WIDTH) v = LOAD(WIDTH, x, (((image)*H + y0 + ky) * W + x0 + kx) * C + (c));              \
+                POOL_TAKE(WIDTH)                                                                                      \
+            }                                                                                                         \
+        POOL_END(WIDTH, c)                                                                                            \
+    } while (0)
+
+#if MAXIMUM
+// NaN wins, so that it is seen.
+#define POOL_BEGIN(WIDTH)                                                                                             \
+    FLOATV(WIDTH) best = -INFINITY;                                                                                   \
+    INTV(WIDTH) index = ky0 * KW + kx0;
+#define POOL_TAKE(WIDTH)                                                                                              \
+    const INTV(WIDTH) take = (v > best) | (v != v);                                                                   \
+    best = select(best, v, take);                                                                                     \
+    index = select(index, (INTV(WIDTH))(ky * KW + kx), take);
+#ifdef which_ABSENT
+#define POOL_WHICH(WIDTH)
+#else
+#define POOL_WHICH(WIDTH) STORE(WIDTH, which, at, index);
+#endif
+#define POOL_END(WIDTH, c)                                                                                            \
+    POOL_WHICH(WIDTH)                                                                                                 \
+    EPILOGUE(WIDTH, best, at, c);
+#else
+#define POOL_BEGIN(WIDTH) FLOATV(WIDTH) sum = 0;
+#define POOL_TAKE(WIDTH) sum += v;
+#define POOL_END(WIDTH, c)                                                                                            \
+    const FLOATV(WIDTH) mean = sum / (float)((ky1 - ky0) * (kx1 - kx0));                                              \
+    EPILOGUE(WIDTH, mean, at, c);
+#endif
+
+#if MAXIMUM && !defined(which_ABSENT)
+__kernel void KERNEL(pool)(const int n, TW_IN(x), TW_OUT(which) EPILOGUE_PARAMS)
+#else
+__kernel void KERNEL(pool)(const int n, TW_IN(x) EPILOGUE_PARAMS)
+#endif
+{
+    USE_IN(x);
+#if MAXIMUM && !defined(which_ABSENT)
+    USE_OUT(which);
+#endif
+#if VW > 1
+    const int row = tw_group(0), image = tw_group(1);
+    for (int column = 0; column < OW; column++) {
+        int channel = 0;
+        for (; channel + VW <= C; channel += VW)
+            POOL(VW, image, row, column, channel);
+        for (; channel < C; channel++)
+            POOL(1, image, row, column, channel);
+    }
+#else
+    const int item = tw_group(0) * GROUP + tw_item(0);
+    if (item < (IMAGES) * (OH * OW * C))
+        POOL(1, item / (OH * OW * C), item / (OW * C) % OH, item / C % OW, item % C);
+#endif
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bias and activation of layers.
+#include "op/layer.h"
+#include <inttypes.h>
+
+bool tw_layer_bias(const tw_call *call, int64_t units, tw_weight_spec *spec)
+{
+    *spec = (tw_weight_spec){call->input[0]->type, {1, {TW_DIM(units)}}, "zeros", true};
+    return tw_attr_bool(call, "bias");
+}
+
+/* Works on one input without further settings. */
+static bool is_activation(const tw_operator *op)
+{
+    if (op->flags & TW_OP_INTERNAL)
+        return false;
+    return strcmp(op->name, "softmax") == 0 || strcmp(op->name, "log_softmax") == 0 ||
+           (op->row && !strchr(op->inputs, ' '));
+}
+
+static tw_status check_activation(const tw_call *call, tw_error *error)
+{
+    const char *act = tw_attr_text(call, "act");
+    if (strcmp(act, "none") == 0)
+        return TW_OK;
+    const tw_operator *op = tw_operator_find(call->graph->operators, act);
+    if (!op || !is_activation(op))
+        return tw_fail(error, TW_ERROR_NAME,
+                       "act=%s is no activation; relu, tanh, sigmoid, gelu, softmax are some", act);
+    return TW_OK;
+}
+
+tw_status tw_layer_check(const tw_call *call, int64_t units, tw_error *error)
+{
+    const tw_node *bias = call->n_inputs > 2 ? call->input[2] : NULL;
+    char text[TW_SHAPE_TEXT];
+    if (bias && (bias->shape.rank != 1 || !tw_dim_equal(bias->shape.dim[0], TW_DIM(units))))
+        return tw_fail(error, TW_ERROR_SHAPE, "a bias %s does not go with %" PRId64 " outputs",
+                       tw_shape_text(&bias->shape, text), units);
+    return check_activation(call, error);
+}
+
+tw_node *tw_layer_finish(tw_graph *g, const tw_call *call, tw_node *y)
+{
+    const char *act = tw_attr_text(call, "act");
+    if (call->n_inputs > 2 && call->input[2])
+        y = tw_emit2(g, y, call->input[2], "add");
+    return strcmp(act, "none") == 0 ? y : tw_emit1(g, y, "%s", act);
+}

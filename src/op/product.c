@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// Candidates for a product: register tiles (simd), local-memory tiles (simt), with the sum split
+// where there are few.
+#include "op/product.h"
+
+#define SIMT_SIDE 64 /* of cl/matmul_simt.cl */
+
+/* b kept below this is read from the cache by every tile of rows; above it, tiles of one block of
+ * columns follow one another, so that the block stays there. */
+#define SMALL_B 50000
+
+static void define_sizes(tw_site *site, tw_launch *l, const tw_product *p)
+{
+    tw_launch_define_dim(site, l, "M", p->m);
+    tw_launch_define_dim(site, l, "N", p->n);
+    tw_launch_define_dim(site, l, "K", p->k);
+    tw_launch_define_dim(site, l, "A_ROW", p->transpose_a ? TW_DIM(1) : p->k);
+    tw_launch_define_dim(site, l, "A_COL", p->transpose_a ? p->m : TW_DIM(1));
+    tw_launch_define_text(site, l, "A_INDEX", p->a_index);
+    tw_launch_define_text(site, l, "B_INDEX", p->b_index);
+}
+
+/* Strides of b for the kernels that read it by elements. */
+static void define_b(tw_site *site, tw_launch *l, const tw_product *p)
+{
+    tw_launch_define_dim(site, l, "B_ROW", p->transpose_b ? TW_DIM(1) : p->n);
+    tw_launch_define_dim(site, l, "B_COL", p->transpose_b ? p->k : TW_DIM(1));
+}
+
+/* Whether vectors of b's rows can be loaded where they are. */
+static bool in_place(const tw_product *p, int vw)
+{
+    return !p->transpose_b && p->n.scale % vw == 0;
+}
+
+static int pack_b(tw_site *site, tw_candidate *candidate, const tw_product *p, const tw_tile *tile)
+{
+    const tw_dim count =
+        tw_dim_multiply(tw_dim_multiply(p->b_matrices, p->k), TW_DIM(tile->blocks * tile->width));
+    const int packed = tw_candidate_workspace(site, candidate, TW_F32, count, "packed b");
+    const int64_t chunk = 64;
+    tw_launch *l = tw_candidate_launch(site, candidate, "matmul_pack.cl", "matmul_pack");
+    tw_launch_define_tile(site, l, tile);
+    tw_launch_define_dim(site, l, "N", p->n);
+    tw_launch_define_dim(site, l, "K", p->k);
+    tw_launch_define(site, l, "TRANSPOSED", p->transpose_b);
+    tw_launch_define(site, l, "CHUNK", chunk);
+    tw_launch_in(site, l, "b", p->b, p->b_type);
+    tw_launch_out(site, l, "packed", packed, TW_F32);
+    tw_launch_global(l, 0, p->k, chunk, 1);
+    tw_launch_global(l, 1, TW_DIM(tile->blocks), 1, 1);
+    tw_launch_global(l, 2, p->b_matrices, 1, 1);
+    return packed;
+}
+
+static int slab_count(const tw_site *site, const tw_product *p, int64_t groups, int64_t least)
+{
+    const int64_t k = tw_dim_nominal(p->k);
+    const tw_dim all = tw_dim_multiply(p->batch, tw_dim_multiply(p->m, p->n));
+    return tw_dim_known(all) ? tw_split(site->caps, groups, k / least) : 1;
+}
+
+/* Result: the epilogue, or with several slabs `part` and the sum. */
+static void finish(tw_site *site, tw_candidate *candidate, tw_launch *l, const tw_product *p,
+                   int slabs, int64_t pitch, unsigned widths)
+{
+    if (slabs == 1) {
+        tw_launch_epilogue(site, l, widths);
+        return;
+    }
+    const tw_dim rows = tw_dim_multiply(p->batch, p->m);
+    const int part = tw_candidate_workspace(
+        site, candidate, TW_F32, tw_dim_multiply(rows, TW_DIM(slabs * pitch)), "partial sums");
+    tw_launch_out(site, l, "part", part, TW_F32);
+    tw_slab_sum(site, candidate,
+                &(tw_slabs){.part = part,
+                            .slabs = slabs,
+                            .batch = p->batch,
+                            .rows = p->m,
+                            .groups = 1,
+                            .pitch = pitch,
+                            .columns = p->n.scale});
+}
+
+static void product_simd(tw_site *site, const tw_product *p)
+{
+    const int vw = tw_tile_columns(site->caps, 1, true).vw;
+    const bool place = in_place(p, vw);
+    const tw_tile tile = tw_tile_columns(site->caps, p->n.scale, !place);
+    const int rows = tw_tile_rows(site->caps, p->m);
+    const int64_t tiles = (tw_dim_nominal(p->m) + rows - 1) / rows;
+    const int slabs = slab_count(site, p, tiles * tile.blocks * tw_dim_nominal(p->batch), 128);
+    const int row_dim = tw_dim_nominal(p->k) * p->n.scale > SMALL_B ? 0 : 1;
+    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_simd");
+    const int b = place ? p->b : pack_b(site, candidate, p, &tile);
+    tw_launch *l = tw_candidate_launch(site, candidate, "matmul.cl", "matmul");
+    define_sizes(site, l, p);
+    tw_launch_define_tile(site, l, &tile);
+    tw_launch_define(site, l, "ROWS", rows);
+    tw_launch_define(site, l, "IN_PLACE", place);
+    tw_launch_define(site, l, "SLABS", slabs);
+    tw_launch_define(site, l, "ROW_DIM", row_dim);
+    tw_launch_in(site, l, "a", p->a, p->a_type);
+    tw_launch_in(site, l, "b", b, place ? p->b_type : TW_F32);
+    tw_launch_global(l, row_dim, p->m, rows, 1);
+    tw_launch_global(l, 1 - row_dim, TW_DIM(tile.blocks), 1, 1);
+    tw_launch_global(l, 2, tw_dim_multiply(p->batch, TW_DIM(slabs)), 1, 1);
+    finish(site, candidate, l, p, slabs, tile.blocks * tile.width, tw_tile_widths(&tile));
+}
+
+/* For columns that follow the batch: there is no number of blocks to plan with. */
+static void product_plain(tw_site *site, const tw_product *p)
+{
+    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_plain");
+    tw_launch *l = tw_candidate_launch(site, candidate, "matmul_plain.cl", "matmul_plain");
+    define_sizes(site, l, p);
+    define_b(site, l, p);
+    tw_launch_in(site, l, "a", p->a, p->a_type);
+    tw_launch_in(site, l, "b", p->b, p->b_type);
+    if (l)
+        tw_launch_epilogue(site, l, 1);
+    tw_launch_global(l, 0, p->m, 1, 1);
+    tw_launch_global(l, 1, p->batch, 1, 1);
+}
+
+static void product_simt(tw_site *site, const tw_product *p)
+{
+    const int64_t m = tw_dim_nominal(p->m), n = tw_dim_nominal(p->n);
+    const int64_t groups = (m + SIMT_SIDE - 1) / SIMT_SIDE * ((n + SIMT_SIDE - 1) / SIMT_SIDE);
+    const int slabs =
+        tw_dim_fixed(p->n) ? slab_count(site, p, groups * tw_dim_nominal(p->batch), 256) : 1;
+    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMT, "matmul_simt");
+    tw_launch *l = tw_candidate_launch(site, candidate, "matmul_simt.cl", "matmul_simt");
+    if (!l)
+        return;
+    define_sizes(site, l, p);
+    define_b(site, l, p);
+    tw_launch_define(site, l, "A_COLUMN_FIRST", !p->transpose_a);
+    tw_launch_define(site, l, "B_COLUMN_FIRST", p->transpose_b);
+    tw_launch_define(site, l, "SLABS", slabs);
+    tw_launch_in(site, l, "a", p->a, p->a_type);
+    tw_launch_in(site, l, "b", p->b, p->b_type);
+    tw_launch_global(l, 0, p->n, SIMT_SIDE, 16);
+    tw_launch_global(l, 1, p->m, SIMT_SIDE, 16);
+    tw_launch_global(l, 2, tw_dim_multiply(p->batch, TW_DIM(slabs)), 1, 1);
+    finish(site, candidate, l, p, slabs, p->n.scale, 1);
+}
+
+void tw_product_variants(tw_site *site, const tw_product *p)
+{
+    if (tw_dim_fixed(p->n) && tw_dim_known(tw_dim_multiply(p->b_matrices, p->k)))
+        product_simd(site, p);
+    else
+        product_plain(site, p);
+    product_simt(site, p);
+}
