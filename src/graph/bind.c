@@ -92,7 +92,7 @@ static bool bind_attributes(binding *b, const tw_call *from, tw_call *to)
         count++;
     to->attr = tw_arena_alloc(&b->to->arena, (size_t)TW_MAX(count, 1) * sizeof *to->attr);
     if (!to->attr)
-        return tw_poison(b->to, TW_ERROR_MEMORY, "out of host memory");
+        return tw_poison_memory(b->to);
     for (int i = 0; i < count; i++) {
         to->attr[i] = from->attr[i];
         for (int k = 0; row[i].type == TW_ATTR_DIMS && k < to->attr[i].count; k++)

@@ -47,8 +47,7 @@ const tw_operator *tw_build_operator(tw_graph *g, tw_span word)
     if (op)
         return op;
     if (!name) {
-        tw_fail_memory(&error);
-        tw_poison_error(g, NULL, &error);
+        tw_poison_memory(g);
         return NULL;
     }
     for (const tw_operator *const *const *file = g->operators; *file; file++)
@@ -98,17 +97,12 @@ const char *tw_call_input_name(const tw_call *call, int input)
     const char *name = NULL;
     if (tw_port_at(call->op->inputs, input, &port))
         name = tw_arena_text(&call->graph->arena, port.name, (size_t)port.length);
+    if (!name)
+        tw_poison_memory(call->graph);
     return name ? name : "input";
 }
 
 /* ---- calls ---- */
-
-static tw_node *memory_out(tw_graph *g)
-{
-    tw_error error = {0};
-    tw_fail_memory(&error);
-    return tw_poison_error(g, NULL, &error);
-}
 
 tw_call *tw_call_new(tw_graph *g, const tw_operator *op)
 {
@@ -116,14 +110,14 @@ tw_call *tw_call_new(tw_graph *g, const tw_operator *op)
     tw_call *call = tw_arena_alloc(&g->arena, sizeof *call);
     tw_node **input = tw_arena_alloc(&g->arena, sizeof *input * TW_MAX_INPUTS);
     if (!call || !input) {
-        memory_out(g);
+        tw_poison_memory(g);
         return NULL;
     }
     *call = (tw_call){.graph = g, .op = op, .input = input, .line = g->line, .id = -1};
     while (call->n_results < TW_MAX_RESULTS && tw_port_at(op->results, call->n_results, &port)) {
         tw_node *node = tw_arena_alloc(&g->arena, sizeof *node);
         if (!node) {
-            memory_out(g);
+            tw_poison_memory(g);
             return NULL;
         }
         *node = (tw_node){.call = call, .result = call->n_results, .id = -1};
@@ -178,7 +172,7 @@ bool tw_call_link(tw_graph *g, tw_call *call)
         return tw_poison(g, TW_ERROR_SYNTAX, "the graph has more than %d calls", TW_MAX_CALLS);
     for (int i = 0; i < call->n_results; i++)
         if (!tw_names_add(g, call->result[i]->name, call->result[i]))
-            return memory_out(g);
+            return tw_poison_memory(g);
     for (int i = 0; i < call->n_results; i++)
         call->result[i]->id = g->n_nodes++;
     call->id = g->n_calls++;
@@ -194,7 +188,7 @@ bool tw_call_link(tw_graph *g, tw_call *call)
 bool tw_node_rename(tw_graph *g, tw_node *node, const char *name)
 {
     if (!tw_names_add(g, name, node))
-        return memory_out(g);
+        return tw_poison_memory(g);
     node->name = name;
     if (node->result == 0)
         node->call->name = name;
@@ -214,7 +208,7 @@ static const char *automatic_name(tw_graph *g, const tw_operator *op)
         name = counter ? tw_arena_printf(&g->arena, "%s%s_%d", prefix, op->name, ++*counter) : NULL;
     while (name && tw_names_find(g, name));
     if (!name)
-        memory_out(g);
+        tw_poison_memory(g);
     return name;
 }
 
@@ -223,7 +217,7 @@ static const char *given_name(tw_graph *g, tw_span span)
     const char *name =
         tw_arena_printf(&g->arena, "%s%.*s", tw_scope_prefix(g), (int)span.length, span.at);
     if (!name) {
-        memory_out(g);
+        tw_poison_memory(g);
         return NULL;
     }
     const tw_node *other = tw_names_find(g, name);
@@ -257,7 +251,7 @@ static bool name_results(tw_graph *g, tw_call *call, const tw_statement *s, cons
             i < s->n_names ? given_name(g, s->name[i])
                            : tw_arena_printf(&g->arena, "%s.%.*s", name, port.length, port.name);
         if (!result)
-            return g->status != TW_OK ? false : memory_out(g);
+            return g->status != TW_OK ? false : tw_poison_memory(g);
         for (int k = 0; k < i; k++)
             if (strcmp(result, call->result[k]->name) == 0) {
                 g->column = s->name[i].column;
@@ -366,8 +360,8 @@ static tw_node *make_weight(tw_graph *g, tw_call *call, int input, const tw_weig
     const char *local = call->name + strlen(tw_scope_prefix(g));
     const char *name = tw_arena_printf(&g->arena, "%s%s.%s", g->scope ? g->scope->weights : "",
                                        local, tw_call_input_name(call, input));
-    if (!name)
-        return memory_out(g);
+    if (!name || g->status != TW_OK)
+        return tw_poison_memory(g);
     tw_node *node = tw_names_find(g, name);
     if (node)
         return reuse_weight(g, call, node, spec);
@@ -379,7 +373,7 @@ static tw_node *make_weight(tw_graph *g, tw_call *call, int input, const tw_weig
     tw_error error = {0};
     if (text.failed || !parameter) {
         tw_text_clear(&text);
-        return memory_out(g);
+        return tw_poison_memory(g);
     }
     tw_lex_start(&lexer, text.data, text.length, 0);
     if (tw_lex_statement(&lexer, &s, &error) != TW_OK)

@@ -48,7 +48,9 @@ const char *tw_number(tw_graph *g, double value)
     tw_attr_print(&(tw_attribute){.type = TW_ATTR_FLOAT}, &(tw_attr){.f = value}, &text);
     const char *number = text.failed ? NULL : tw_arena_text(&g->arena, text.data, text.length);
     tw_text_clear(&text);
-    return number ? number : "0"; /* memory is out: the call it is meant for fails on its own */
+    if (!number)
+        tw_poison_memory(g);
+    return number ? number : "0";
 }
 
 tw_node *tw_emit_scalar(tw_graph *g, double value)
@@ -72,7 +74,7 @@ void tw_emit_update(tw_graph *g, tw_node *parameter, tw_node *value)
     if (*last)
         **last = (tw_update){parameter, value, NULL};
     else
-        tw_poison(g, TW_ERROR_MEMORY, "out of host memory");
+        tw_poison_memory(g);
 }
 
 /* The results of a composite: as inferred, and under the names of the composite's own. Names go
@@ -93,7 +95,7 @@ static bool adopt(tw_graph *g, const tw_call *call, tw_node **result, int start)
         }
         if (result[i]->call->id < start) {
             if (!tw_names_add(g, due->name, result[i]))
-                return tw_poison(g, TW_ERROR_MEMORY, "out of host memory");
+                return tw_poison_memory(g);
         } else if (!tw_node_rename(g, result[i], due->name)) {
             return false;
         }
@@ -113,7 +115,7 @@ tw_node *tw_expand(tw_graph *g, tw_call *call)
     const char *prefix = tw_arena_printf(&g->arena, "%s/", call->name);
     tw_node **result = tw_arena_alloc(&g->arena, sizeof *result * TW_MAX_RESULTS);
     if (!prefix || !result)
-        return tw_poison(g, TW_ERROR_MEMORY, "out of host memory");
+        return tw_poison_memory(g);
     if (g->depth == TW_MAX_DEPTH)
         return tw_poison(g, TW_ERROR_INTERNAL, "%.120s: its expansion does not end", call->name);
     tw_scope_enter(g, &scope, prefix, prefix, g->scope ? g->scope->origin : NULL);

@@ -53,7 +53,7 @@ static tw_node *reshape_like(tw_graph *g, tw_node *dx, const tw_shape *shape)
         tw_text_puts(&sizes, i ? "," : " shape=");
         tw_print_dim(shape->dim[i], &sizes);
     }
-    tw_node *node = sizes.failed ? tw_poison(g, TW_ERROR_MEMORY, "out of host memory")
+    tw_node *node = sizes.failed ? tw_poison_memory(g)
                                  : tw_emit1(g, dx, "reshape%s", sizes.data ? sizes.data : "");
     tw_text_clear(&sizes);
     return node;
@@ -69,7 +69,7 @@ static tw_node *reduce_to(tw_graph *g, tw_node *dx, const tw_node *x, const tw_c
     tw_text axes = {.context = g->context};
     const bool below = broadcast_axes(&dx->shape, &x->shape, &axes);
     if (axes.failed)
-        tw_poison(g, TW_ERROR_MEMORY, "out of host memory");
+        tw_poison_memory(g);
     if (!below || dx->type != x->type) {
         char is[TW_SHAPE_TEXT], must[TW_SHAPE_TEXT];
         tw_poison(g, TW_ERROR_INTERNAL, "%s: the gradient of %s is %s%s where %s%s is due",
@@ -125,7 +125,7 @@ static void reverse_all(reverse *r)
         tw_call *call = r->calls[id];
         const char *prefix = tw_arena_printf(&r->g->arena, "%s/grad/", call->name);
         if (!prefix) {
-            tw_poison(r->g, TW_ERROR_MEMORY, "out of host memory");
+            tw_poison_memory(r->g);
             return;
         }
         tw_scope_enter(r->g, &scope, prefix, prefix, call->origin);
@@ -140,7 +140,7 @@ static void start(reverse *r, const tw_node *loss)
     const char *prefix = tw_arena_printf(&r->g->arena, "%s/grad/", loss->name);
     tw_scope_enter(r->g, &scope, prefix ? prefix : "", "", loss->call->origin);
     if (!prefix)
-        tw_poison(r->g, TW_ERROR_MEMORY, "out of host memory");
+        tw_poison_memory(r->g);
     r->gradient[loss->id] = loss->type == TW_F32 ? tw_emit_scalar(r->g, 1)
                                                  : tw_emit(r->g, 0, NULL, "fill value=1 type=%s",
                                                            tw_type_name(loss->type));
@@ -181,7 +181,7 @@ tw_status tw_graph_gradient(tw_graph *g, tw_node *loss, int count, tw_node *cons
         for (int i = 0; i < count && g->status == TW_OK; i++)
             gradient[i] = is_real(with_respect_to[i]) ? r.gradient[with_respect_to[i]->id] : NULL;
     } else {
-        tw_poison(g, TW_ERROR_MEMORY, "out of host memory");
+        tw_poison_memory(g);
     }
     tw_free(g->context, r.calls);
     tw_free(g->context, r.needed);

@@ -82,6 +82,13 @@ tw_node *tw_poison_error(tw_graph *g, const char *name, const tw_error *error)
     return NULL;
 }
 
+tw_node *tw_poison_memory(tw_graph *g)
+{
+    tw_error error = {0};
+    tw_fail_memory(&error);
+    return tw_poison_error(g, NULL, &error);
+}
+
 tw_status tw_graph_check(const tw_graph *graph, tw_error *error)
 {
     if (!graph)

@@ -101,6 +101,7 @@ tw_status tw_graph_parse_with(tw_context *context, const tw_operator *const *con
                               const char *text, size_t length, tw_graph **graph, tw_error *error);
 /* Poisons with a failure's own sentence, "NAME: " before it if name is given. */
 tw_node *tw_poison_error(tw_graph *g, const char *name, const tw_error *error);
+tw_node *tw_poison_memory(tw_graph *g);
 /* Makes the call of a statement whose inputs are known. name: NULL for the statement's, or an
  * automatic one. */
 tw_node *tw_build(tw_graph *g, const tw_operator *op, const tw_statement *s, const char *name,

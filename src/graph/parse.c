@@ -109,7 +109,7 @@ static tw_node *find_node(parser *p, const frame *f, tw_span span)
     const char *name =
         tw_arena_printf(&p->g->arena, "%s%.*s", tw_scope_prefix(p->g), (int)span.length, span.at);
     if (!name)
-        return tw_poison(p->g, TW_ERROR_MEMORY, "out of host memory");
+        return tw_poison_memory(p->g);
     tw_node *node = tw_names_find(p->g, name);
     if (!node)
         unknown_name(p, f, span, name + strlen(tw_scope_prefix(p->g)));
@@ -179,7 +179,7 @@ static bool block_head(parser *p, frame *f, block *b)
         return false;
     const char *name = tw_arena_text(&p->g->arena, b->name.at, b->name.length);
     if (!name)
-        return tw_poison(p->g, TW_ERROR_MEMORY, "out of host memory");
+        return tw_poison_memory(p->g);
     if (memchr(b->name.at, '.', b->name.length))
         return fail(p, b->name, TW_ERROR_SYNTAX, "the name of block \"%.*s\" has a dot",
                     TW_SPAN(b->name));
@@ -209,7 +209,7 @@ static bool define_block(parser *p, frame *f)
 {
     block *b = tw_arena_alloc(&p->g->arena, sizeof *b);
     if (!b)
-        return tw_poison(p->g, TW_ERROR_MEMORY, "out of host memory");
+        return tw_poison_memory(p->g);
     if (!block_head(p, f, b))
         return false;
     if (p->n_blocks == MAX_BLOCKS)
@@ -265,7 +265,7 @@ static bool enter_inputs(parser *p, const block *b, tw_node *const *input)
         const char *name = tw_arena_printf(&p->g->arena, "%s%.*s", tw_scope_prefix(p->g),
                                            (int)b->parameter[i].length, b->parameter[i].at);
         if (!name || !tw_names_add(p->g, name, input[i]))
-            return tw_poison(p->g, TW_ERROR_MEMORY, "out of host memory");
+            return tw_poison_memory(p->g);
     }
     return true;
 }
@@ -278,7 +278,7 @@ static bool run_body(parser *p, const block *b, tw_node *const *input, frame *bo
     const char *prefix = call_prefix(p, b);
     const char *weights = tw_arena_printf(&g->arena, "%.*s.", (int)b->name.length, b->name.at);
     if (!prefix || !weights)
-        return tw_poison(g, TW_ERROR_MEMORY, "out of host memory");
+        return tw_poison_memory(g);
     *body = (frame){.block = b, .lexer = b->body, .previous = b->n_parameters ? input[0] : NULL};
     tw_scope_enter(g, &scope, prefix, weights, NULL);
     p->depth++;
@@ -307,7 +307,7 @@ static int block_inputs(parser *p, const frame *f, const block *b, const tw_stat
     const char *name = tw_arena_text(&p->g->arena, b->name.at, b->name.length);
     int count = -1;
     if (ports.failed || !name)
-        tw_poison(p->g, TW_ERROR_MEMORY, "out of host memory");
+        tw_poison_memory(p->g);
     else if (s->parentheses || !b->n_parameters)
         count = resolve(
             p, f, s, &(tw_operator){.name = name, .inputs = ports.data ? ports.data : ""}, input);
@@ -335,12 +335,12 @@ static bool name_result(parser *p, tw_span span, tw_node *node, int start)
     const char *name =
         tw_arena_printf(&g->arena, "%s%.*s", tw_scope_prefix(g), (int)span.length, span.at);
     if (!name)
-        return tw_poison(g, TW_ERROR_MEMORY, "out of host memory");
+        return tw_poison_memory(g);
     if (tw_names_find(g, name))
         return fail(p, span, TW_ERROR_NAME, "the name \"%.*s\" is taken already", TW_SPAN(span));
     if (node->call->id >= start && !tw_is_input(node->call) && !tw_is_parameter(node->call))
         return tw_node_rename(g, node, name);
-    return tw_names_add(g, name, node) || tw_poison(g, TW_ERROR_MEMORY, "out of host memory");
+    return tw_names_add(g, name, node) || tw_poison_memory(g);
 }
 
 static bool call_block(parser *p, frame *f, const block *b, const tw_statement *s)
@@ -386,7 +386,7 @@ static tw_node *block_parameter(parser *p, const tw_operator *op, const tw_state
     const char *name =
         tw_arena_printf(&g->arena, "%s%.*s", g->scope->prefix, (int)span.length, span.at);
     if (!name || !shared)
-        return tw_poison(g, TW_ERROR_MEMORY, "out of host memory");
+        return tw_poison_memory(g);
     if (tw_names_find(g, name) || s->n_names > 1) {
         fail(p, span, TW_ERROR_NAME, "the name \"%.*s\" is taken already, or one too many",
              TW_SPAN(span));
@@ -396,7 +396,7 @@ static tw_node *block_parameter(parser *p, const tw_operator *op, const tw_state
     if (!node)
         node = tw_build(g, op, s, shared, 0, NULL);
     if (node && !tw_names_add(g, name, node))
-        return tw_poison(g, TW_ERROR_MEMORY, "out of host memory");
+        return tw_poison_memory(g);
     return node;
 }
 

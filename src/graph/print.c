@@ -2,31 +2,34 @@
 // A graph as model text, which parses back to an equal graph.
 #include "graph/internal.h"
 
+/* Is text "NAME.PORT"? */
+static bool is_port_name(const char *text, const char *name, const tw_port *port)
+{
+    const size_t length = strlen(name);
+    return strncmp(text, name, length) == 0 && text[length] == '.' &&
+           strlen(text + length + 1) == (size_t)port->length &&
+           memcmp(text + length + 1, port->name, (size_t)port->length) == 0;
+}
+
 /* A weight that parsing its owner's line makes again, under this name. */
 static bool derivable(const tw_node *node)
 {
     const tw_call *owner = node->call->owner;
-    if (!owner)
-        return false;
-    const size_t length = strlen(owner->name);
-    for (int i = 0; i < owner->n_inputs; i++)
+    tw_port port;
+    for (int i = 0; owner && i < owner->n_inputs; i++)
         if (owner->input[i] == node)
-            return strncmp(node->name, owner->name, length) == 0 && node->name[length] == '.' &&
-                   strcmp(node->name + length + 1, tw_call_input_name(owner, i)) == 0;
+            return tw_port_at(owner->op->inputs, i, &port) &&
+                   is_port_name(node->name, owner->name, &port);
     return false;
 }
 
 static void print_names(const tw_call *call, tw_text *text)
 {
-    const size_t length = strlen(call->name);
     int last = 0;
     for (int i = 1; i < call->n_results; i++) {
         tw_port port = {0};
-        const char *name = call->result[i]->name;
-        tw_port_at(call->op->results, i, &port);
-        if (strncmp(name, call->name, length) != 0 || name[length] != '.' ||
-            strlen(name + length + 1) != (size_t)port.length ||
-            memcmp(name + length + 1, port.name, (size_t)port.length) != 0)
+        if (tw_port_at(call->op->results, i, &port) &&
+            !is_port_name(call->result[i]->name, call->name, &port))
             last = i;
     }
     for (int i = 0; i <= last; i++)

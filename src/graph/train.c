@@ -41,7 +41,7 @@ static bool name_lines(tw_graph *g)
         if (!*line->name)
             line->name = tw_arena_printf(&g->arena, "train_%d", number);
         if (!line->name)
-            return tw_poison(g, TW_ERROR_MEMORY, "out of host memory");
+            return tw_poison_memory(g);
         for (const tw_train_line *other = g->train; other != line; other = other->next)
             if (strcmp(other->name, line->name) == 0)
                 return tw_poison(g, TW_ERROR_NAME, "train: two lines have the name %.60s",
@@ -72,7 +72,7 @@ static bool add_line(tw_graph *g, const tw_attr *attr)
         last = &(*last)->next;
     *last = tw_arena_alloc(&g->arena, sizeof **last);
     if (!*last)
-        return tw_poison(g, TW_ERROR_MEMORY, "out of host memory");
+        return tw_poison_memory(g);
     **last = (tw_train_line){.name = attr[4].given ? attr[4].text : "",
                              .loss = loss,
                              .optimizer = attr[1].text,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A registry of small operators for the tests of the graph room: each shows one thing that operators may do.
+// A registry of small operators for the tests of the graph room: each shows one thing that
+// operators may do.
 #ifndef TW_TESTS_GRAPH_OPS_H
 #define TW_TESTS_GRAPH_OPS_H
 
@@ -8,7 +9,10 @@
 
 extern const tw_operator *const tw_op_source[];
 
-#define END {NULL, TW_ATTR_INT, NULL, NULL, NULL}
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
+    }
 
 static tw_status same_infer(tw_call *call, tw_error *error)
 {
@@ -68,6 +72,8 @@ static tw_status affine_infer(tw_call *call, tw_error *error)
 {
     tw_shape shape = call->input[0]->shape;
     const int64_t units = tw_attr_int(call, "units");
+    if (shape.rank < 1)
+        return tw_fail(error, TW_ERROR_SHAPE, "x has no sizes");
     if (units < 1)
         return tw_fail(error, TW_ERROR_SHAPE, "units=%lld must be positive", (long long)units);
     shape.dim[shape.rank - 1] = TW_DIM(units);
@@ -123,8 +129,9 @@ static void reduce_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, co
     dx[0] = tw_emit2(g, dy[0], call->input[0], "spread");
 }
 
-static const tw_attribute reduce_attributes[] = {
-    {"axes", TW_ATTR_INTS, "", NULL, "which"}, {"keepdims", TW_ATTR_BOOL, "no", NULL, "whether"}, END};
+static const tw_attribute reduce_attributes[] = {{"axes", TW_ATTR_INTS, "", NULL, "which"},
+                                                 {"keepdims", TW_ATTR_BOOL, "no", NULL, "whether"},
+                                                 END};
 
 static tw_status spread_infer(tw_call *call, tw_error *error)
 {
@@ -181,9 +188,10 @@ static void norm_expand(tw_graph *g, const tw_call *call, bool training, tw_node
 static bool norm_weight(const tw_call *call, int input, tw_weight_spec *spec, tw_status *status,
                         tw_error *error)
 {
-    (void)input;
-    (void)status;
-    (void)error;
+    if (input == 1 && call->input[0]->shape.rank < 1) {
+        *status = tw_fail(error, TW_ERROR_SHAPE, "x has no sizes");
+        return false;
+    }
     *spec = (tw_weight_spec){TW_F32, {.rank = 1}, "ones", false};
     spec->shape.dim[0] = call->input[0]->shape.dim[call->input[0]->shape.rank - 1];
     return true;
@@ -207,7 +215,7 @@ OP(scale, .inputs = "x", .attributes = scale_attributes, .infer = same_infer, .g
 OP(affine, .inputs = "x weight? bias?", .attributes = affine_attributes, .infer = affine_infer, .weight = affine_weight);
 OP(reduce_sum, .inputs = "x", .attributes = reduce_attributes, .infer = reduce_infer, .grad = reduce_grad);
 OP(spread, .inputs = "x like", .infer = spread_infer, .flags = TW_OP_INTERNAL);
-OP(reshape, .inputs = "x", .attributes = reshape_attributes, .infer = reshape_infer, .flags = TW_OP_VIEW);
+OP(reshape, .inputs = "x", .attributes = reshape_attributes, .infer = reshape_infer, .grad = reduce_grad, .flags = TW_OP_VIEW);
 OP(join, .inputs = "x...", .infer = same_infer);
 OP(pick, .inputs = "x mask? other?", .infer = same_infer);
 OP(nearest, .inputs = "x", .infer = index_infer);
