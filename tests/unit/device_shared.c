@@ -120,9 +120,14 @@ static void sub_device(void)
     cl_int code;
     cl_uint units = 0, count = 0;
     cl_device_id part[64];
-    clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
+    cl_device_id whole = id;
+    clGetDeviceInfo(whole, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
+    if (units < 2 && other_id) {
+        whole = other_id;
+        clGetDeviceInfo(whole, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
+    }
     const cl_device_partition_property equally[] = {CL_DEVICE_PARTITION_EQUALLY, 1, 0};
-    if (units < 2 || units > 64 || clCreateSubDevices(id, equally, 64, part, &count) != CL_SUCCESS || count == 0) {
+    if (units < 2 || units > 64 || clCreateSubDevices(whole, equally, 64, part, &count) != CL_SUCCESS || count == 0) {
         printf("# the device cannot be parted\n");
     } else {
         tw_device *device = NULL;

@@ -19,8 +19,9 @@ static void destroy(tw_device *device) { tw_free(device->context, device); }
 
 static tw_status buffer_create(tw_device *device, uint64_t bytes, tw_buffer **buffer, tw_error *error)
 {
+    const bool fits = bytes <= device->caps.max_allocation && bytes <= SIZE_MAX;
     tw_buffer *made = tw_alloc(device->context, sizeof *made);
-    void *memory = bytes <= SIZE_MAX ? tw_calloc(device->context, 1, (size_t)bytes) : NULL;
+    void *memory = fits ? tw_calloc(device->context, 1, (size_t)bytes) : NULL;
     if (!made || !memory) {
         tw_free(device->context, made);
         tw_free(device->context, memory);
