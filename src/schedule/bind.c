@@ -116,9 +116,12 @@ static tw_status bind_launch(tw_runner *runner, tw_bound *bound, tw_error *error
 {
     const tw_launch *launch = bound->launch;
     const tw_runtime any = {.n = 1};
-    bound->place = tw_arena_alloc(&runner->arena, (size_t)TW_MAX(launch->n_args, 1) * sizeof *bound->place);
-    bound->changes = tw_arena_alloc(&runner->arena, (size_t)TW_MAX(launch->n_args, 1) * sizeof *bound->changes);
-    bound->arg = tw_arena_alloc(&runner->arena, (size_t)(1 + 2 * launch->n_args) * sizeof *bound->arg);
+    bound->place =
+        tw_arena_alloc(&runner->arena, (size_t)TW_MAX(launch->n_args, 1) * sizeof *bound->place);
+    bound->changes =
+        tw_arena_alloc(&runner->arena, (size_t)TW_MAX(launch->n_args, 1) * sizeof *bound->changes);
+    bound->arg =
+        tw_arena_alloc(&runner->arena, (size_t)(1 + 2 * launch->n_args) * sizeof *bound->arg);
     if (!bound->place || !bound->changes || !bound->arg)
         return tw_fail_memory(error);
     bound->n_args = 1;
@@ -128,8 +131,8 @@ static tw_status bind_launch(tw_runner *runner, tw_bound *bound, tw_error *error
         bound->changes[a] = differs_by_run(runner->recipe, &launch->arg[a]);
         bind_arg(runner, &runner->slot[0], bound, a, &any);
         if (launch->arg[a].kind == TW_ARG_TENSOR && !bound->arg[bound->place[a]].buffer)
-            return tw_fail(error, TW_ERROR_INTERNAL, "%s: \"%s\" has no place in memory", launch->label,
-                           runner->recipe->tensor[launch->arg[a].tensor.id].label);
+            return tw_fail(error, TW_ERROR_INTERNAL, "%s: \"%s\" has no place in memory",
+                           launch->label, runner->recipe->tensor[launch->arg[a].tensor.id].label);
         if (launch->arg[a].kind == TW_ARG_TENSOR && launch->arg[a].tensor.written &&
             runner->recipe->tensor[launch->arg[a].tensor.id].space == TW_SPACE_PARAMS)
             runner->writes_params = true;
@@ -141,7 +144,8 @@ tw_status tw_bind_create(tw_runner *runner, tw_error *error)
 {
     int count;
     tw_launch **launches = tw_runner_launches(runner, &count);
-    runner->bound = tw_arena_alloc(&runner->arena, (size_t)TW_MAX(count, 1) * sizeof *runner->bound);
+    runner->bound =
+        tw_arena_alloc(&runner->arena, (size_t)TW_MAX(count, 1) * sizeof *runner->bound);
     if (!launches || !runner->bound)
         return tw_fail_memory(error);
     runner->n_bound = count;
@@ -153,7 +157,8 @@ tw_status tw_bind_create(tw_runner *runner, tw_error *error)
     return TW_OK;
 }
 
-void tw_bind_run(const tw_runner *runner, const tw_slot *slot, tw_bound *bound, const tw_runtime *runtime)
+void tw_bind_run(const tw_runner *runner, const tw_slot *slot, tw_bound *bound,
+                 const tw_runtime *runtime)
 {
     const tw_launch *launch = bound->launch;
     for (int a = 0; a < launch->n_args; a++)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elements between the types of host arrays and the storage of the host device: real types are double there.
+// Elements between the types of host arrays and the storage of the host device: real types are
+// double there.
 #include "base/half.h"
 #include "schedule/schedule.h"
 

@@ -9,13 +9,15 @@ tw_launch **tw_runner_launches(tw_runner *runner, int *count)
     for (int s = 0; s < recipe->n_stages; s++)
         if (recipe->stage[s].n_candidates > 0)
             *count += recipe->stage[s].candidate[recipe->stage[s].chosen]->n_launches;
-    tw_launch **launches = tw_arena_alloc(&runner->arena, (size_t)TW_MAX(*count, 1) * sizeof(tw_launch *));
+    tw_launch **launches =
+        tw_arena_alloc(&runner->arena, (size_t)TW_MAX(*count, 1) * sizeof(tw_launch *));
     if (!launches)
         return NULL;
     int at = 0;
     for (int s = 0; s < recipe->n_stages; s++) {
         const tw_stage *stage = &recipe->stage[s];
-        for (int l = 0; stage->n_candidates > 0 && l < stage->candidate[stage->chosen]->n_launches; l++)
+        for (int l = 0; stage->n_candidates > 0 && l < stage->candidate[stage->chosen]->n_launches;
+             l++)
             launches[at++] = stage->candidate[stage->chosen]->launch[l];
     }
     return launches;
@@ -38,13 +40,18 @@ static void strike_guilty(tw_runner *runner, const bool *guilty, const char *why
         if (!bad || candidate->struck)
             continue;
         candidate->struck = true;
-        tw_proofs_add(runner->params->proofs, tw_proof_key(candidate), TW_VERDICT_STRUCK, stage->label, true);
-        tw_log(runner->context, TW_LOG_WARNING, "%s: %s does not build on this device and is struck off: %s",
-               stage->label, candidate->name, why);
+        tw_proofs_add(runner->params->proofs, tw_proof_key(candidate), TW_VERDICT_STRUCK,
+                      stage->label, true);
+        tw_log(runner->context, TW_LOG_WARNING,
+               "%s: %s does not build on this device and is struck off: %s", stage->label,
+               candidate->name, why);
+        (void)tw_fail(&runner->why, TW_ERROR_BUILD, "%s does not build: %.800s", candidate->name,
+                      why);
     }
 }
 
-/* Builds what is chosen. *again: some of it does not build and is struck off, so another choice is due. */
+/* Builds what is chosen. *again: some of it does not build and is struck off, so another choice is
+ * due. */
 static tw_status build(tw_runner *runner, bool *again, tw_error *error)
 {
     int count;
@@ -53,8 +60,8 @@ static tw_status build(tw_runner *runner, bool *again, tw_error *error)
     if (!launches || !guilty)
         return tw_fail_memory(error);
     tw_error cause;
-    const tw_status status = tw_programs_build(runner->context, runner->device, count, launches, guilty,
-                                               &runner->programs, &cause);
+    const tw_status status = tw_programs_build(runner->context, runner->device, count, launches,
+                                               guilty, &runner->programs, &cause);
     if (status == TW_OK)
         return TW_OK;
     bool any = false;
@@ -68,12 +75,25 @@ static tw_status build(tw_runner *runner, bool *again, tw_error *error)
     return TW_OK;
 }
 
-/* Chooses, builds and proves until everything stands. Each further round strikes off a candidate, so it ends. */
+static tw_status choose(tw_runner *runner, const tw_runner_options *options, tw_error *error)
+{
+    tw_error cause = {.code = TW_OK};
+    const tw_status status =
+        tw_choose(runner->recipe, runner->params->proofs, options->choices, &cause);
+    if (status == TW_OK)
+        return TW_OK;
+    const bool known = runner->why.text[0] != '\0';
+    return tw_fail(error, status, "%.400s%s%.500s", cause.text, known ? ": " : "",
+                   known ? runner->why.text : "");
+}
+
+/* Chooses, builds and proves until everything stands. Each further round strikes off a candidate,
+ * so it ends. */
 static tw_status settle(tw_runner *runner, const tw_runner_options *options, tw_error *error)
 {
     for (;;) {
         bool again = false;
-        TW_TRY(tw_choose(runner->recipe, runner->params->proofs, options->choices, error));
+        TW_TRY(choose(runner, options, error));
         TW_TRY(tw_recipe_layout(runner->recipe, error));
         if (runner->host)
             return TW_OK;
@@ -115,7 +135,8 @@ static size_t host_bytes(const tw_recipe *recipe, const tw_recipe_port *port)
 static tw_status make_slot(tw_runner *runner, tw_slot *slot, tw_error *error)
 {
     const tw_recipe *recipe = runner->recipe;
-    const size_t inputs = (size_t)TW_MAX(recipe->n_inputs, 1), outputs = (size_t)TW_MAX(recipe->n_outputs, 1);
+    const size_t inputs = (size_t)TW_MAX(recipe->n_inputs, 1),
+                 outputs = (size_t)TW_MAX(recipe->n_outputs, 1);
     slot->input = tw_arena_alloc(&runner->arena, inputs * sizeof *slot->input);
     slot->staged = tw_arena_alloc(&runner->arena, inputs * sizeof *slot->staged);
     slot->output = tw_arena_alloc(&runner->arena, outputs * sizeof *slot->output);
@@ -151,13 +172,15 @@ static tw_status make_buffers(tw_runner *runner, tw_error *error)
 static tw_status place_on_host(tw_runner *runner, tw_error *error)
 {
     const tw_recipe *recipe = runner->recipe;
-    runner->data = tw_arena_alloc(&runner->arena, (size_t)TW_MAX(recipe->n_tensors, 1) * sizeof *runner->data);
+    runner->data =
+        tw_arena_alloc(&runner->arena, (size_t)TW_MAX(recipe->n_tensors, 1) * sizeof *runner->data);
     if (!runner->data)
         return tw_fail_memory(error);
     for (int t = 0; t < recipe->n_tensors; t++) {
         tw_buffer *buffer = tw_runner_buffer(runner, &runner->slot[0], &recipe->tensor[t]);
         if (buffer)
-            runner->data[t] = (char *)runner->backend->buffer_memory(buffer) + recipe->tensor[t].offset;
+            runner->data[t] =
+                (char *)runner->backend->buffer_memory(buffer) + recipe->tensor[t].offset;
     }
     for (int s = 0; s < recipe->n_stages; s++)
         for (int r = 0; r < recipe->stage[s].n_references; r++) {
@@ -178,11 +201,12 @@ static tw_status place_on_host(tw_runner *runner, tw_error *error)
 
 static bool in_slot(const tw_recipe *recipe, int tensor)
 {
-    return recipe->tensor[tensor].space == TW_SPACE_OUTPUT || recipe->tensor[tensor].space == TW_SPACE_INPUT;
+    return recipe->tensor[tensor].space == TW_SPACE_OUTPUT ||
+           recipe->tensor[tensor].space == TW_SPACE_INPUT;
 }
 
-/* Transfers have queues of their own, beside the computing, but on a CPU: there they would take the cores from the
- * kernels, and an event across queues costs more than the copy of a small batch. */
+/* Transfers have queues of their own, beside the computing, but on a CPU: there they would take the
+ * cores from the kernels, and an event across queues costs more than the copy of a small batch. */
 static tw_status make_queues(tw_runner *runner, bool profiling, tw_error *error)
 {
     const tw_recipe *recipe = runner->recipe;
@@ -219,8 +243,8 @@ static tw_status make_marks(tw_runner *runner, tw_error *error)
 
 static tw_status create(tw_runner *runner, const tw_runner_options *options, tw_error *error)
 {
-    runner->external =
-        tw_arena_alloc(&runner->arena, (size_t)TW_MAX(options->n_external, 1) * sizeof *runner->external);
+    runner->external = tw_arena_alloc(&runner->arena, (size_t)TW_MAX(options->n_external, 1) *
+                                                          sizeof *runner->external);
     if (!runner->external)
         return tw_fail_memory(error);
     for (int i = 0; i < options->n_external; i++)
@@ -291,7 +315,8 @@ void tw_runner_destroy(tw_runner **runner)
     tw_runner *r = *runner;
     const tw_backend *backend = r->backend;
     if (r->compute)
-        (void)backend->finish(r->compute, NULL); /* borrowed: others' work may stand in it as well */
+        (void)backend->finish(r->compute,
+                              NULL); /* borrowed: others' work may stand in it as well */
     if (r->upload && r->upload != r->compute)
         backend->queue_destroy(r->device, &r->upload);
     if (r->download && r->download != r->compute)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Initialisers, as Keras defines them (keras/src/initializers/random_initializers.py); numbers by Philox.
+// Initialisers, as Keras defines them (keras/src/initializers/random_initializers.py); numbers by
+// Philox.
 #include "base/hash.h"
 #include "base/random.h"
 #include "graph/operator.h"
@@ -36,7 +37,8 @@ static void fill_normal(const tw_filling *f, double mean, double deviation)
         f->values[i] = mean + deviation * tw_random_normal(&f->random, (uint64_t)i);
 }
 
-/* Normal numbers within two deviations: those beyond are drawn again, from another step of the same element. */
+/* Normal numbers within two deviations: those beyond are drawn again, from another step of the same
+ * element. */
 static void fill_truncated(const tw_filling *f, double mean, double deviation)
 {
     for (int64_t i = 0; i < f->count; i++) {
@@ -92,7 +94,8 @@ static tw_status init_truncated_normal(const tw_filling *f, tw_error *error)
     return TW_OK;
 }
 
-/* Keras's VarianceScaling: variance = scale / fan. A normal cut at two deviations has 0.8796... of its deviation. */
+/* Keras's VarianceScaling: variance = scale / fan. A normal cut at two deviations has 0.8796... of
+ * its deviation. */
 static tw_status scaled_uniform(const tw_filling *f, double variance)
 {
     const double limit = sqrt(3.0 * variance);
@@ -142,8 +145,9 @@ static tw_status init_lecun_normal(const tw_filling *f, tw_error *error)
     return scaled_normal(f, 1.0 / TW_MAX(1.0, f->fan_in));
 }
 
-/* Makes vector number k of the `short_side` vectors of length `length` orthogonal to those before it, and of length 1.
- * Twice: once leaves errors of the size of the rounding times the condition (Giraud et al. 2005). */
+/* Makes vector number k of the `short_side` vectors of length `length` orthogonal to those before
+ * it, and of length 1. Twice: once leaves errors of the size of the rounding times the condition
+ * (Giraud et al. 2005). */
 static void orthogonalise(double *vectors, int64_t k, int64_t length)
 {
     double *v = vectors + k * length;
@@ -163,8 +167,8 @@ static void orthogonalise(double *vectors, int64_t k, int64_t length)
         v[i] /= sqrt(square);
 }
 
-/* Q of the QR decomposition of a normal matrix, with the signs that make R's diagonal positive (Saxe et al. 2014):
- * which is what Gram-Schmidt yields. */
+/* Q of the QR decomposition of a normal matrix, with the signs that make R's diagonal positive
+ * (Saxe et al. 2014): which is what Gram-Schmidt yields. */
 static tw_status init_orthogonal(const tw_filling *f, tw_error *error)
 {
     if (f->rank < 2)
@@ -196,15 +200,21 @@ static tw_status init_identity(const tw_filling *f, tw_error *error)
     return TW_OK;
 }
 
-#define END {NULL, TW_ATTR_INT, NULL, NULL, NULL}
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
+    }
 static const tw_attribute no_arguments[] = {END};
-static const tw_attribute constant_arguments[] = {{"value", TW_ATTR_FLOAT, "0", NULL, "the value"}, END};
-static const tw_attribute uniform_arguments[] = {{"min", TW_ATTR_FLOAT, "-0.05", NULL, "least value"},
-                                                 {"max", TW_ATTR_FLOAT, "0.05", NULL, "upper bound"},
-                                                 END};
-static const tw_attribute normal_arguments[] = {{"mean", TW_ATTR_FLOAT, "0", NULL, "mean"},
-                                                {"stddev", TW_ATTR_FLOAT, "0.05", NULL, "standard deviation"},
-                                                END};
+static const tw_attribute constant_arguments[] = {{"value", TW_ATTR_FLOAT, "0", NULL, "the value"},
+                                                  END};
+static const tw_attribute uniform_arguments[] = {
+    {"min", TW_ATTR_FLOAT, "-0.05", NULL, "least value"},
+    {"max", TW_ATTR_FLOAT, "0.05", NULL, "upper bound"},
+    END};
+static const tw_attribute normal_arguments[] = {
+    {"mean", TW_ATTR_FLOAT, "0", NULL, "mean"},
+    {"stddev", TW_ATTR_FLOAT, "0.05", NULL, "standard deviation"},
+    END};
 static const tw_attribute gain_arguments[] = {{"gain", TW_ATTR_FLOAT, "1", NULL, "factor"}, END};
 
 static const struct {
@@ -246,7 +256,8 @@ static const tw_attribute *lookup(const char *word, tw_error *error)
         names[i] = initialisers[i].name;
     const int near = tw_nearest(word, names, TW_COUNT(initialisers));
     (void)tw_fail(error, TW_ERROR_NAME, "there is no initialiser \"%s\"%s%s%s", word,
-                  near < 0 ? "" : "; did you mean \"", near < 0 ? "" : names[near], near < 0 ? "" : "\"?");
+                  near < 0 ? "" : "; did you mean \"", near < 0 ? "" : names[near],
+                  near < 0 ? "" : "\"?");
     return NULL;
 }
 
@@ -267,9 +278,11 @@ static void measure(tw_filling *f, const tw_param_slot *slot)
 }
 
 /* The same failure, its sentence led by the weight's name. */
-static tw_status blame(const tw_param_slot *slot, tw_status status, const tw_error *cause, tw_error *error)
+static tw_status blame(const tw_param_slot *slot, tw_status status, const tw_error *cause,
+                       tw_error *error)
 {
-    return tw_fail_at(error, status, cause->line, cause->column, "%s: %.900s", slot->name, cause->text);
+    return tw_fail_at(error, status, cause->line, cause->column, "%s: %.900s", slot->name,
+                      cause->text);
 }
 
 tw_status tw_init_values(tw_context *context, const tw_param_slot *slot, uint64_t seed,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The named weights of a graph on a device: one buffer, filled by the initialisers, read and written by name.
+// The named weights of a graph on a device: one buffer, filled by the initialisers, read and
+// written by name.
 #include "schedule/schedule.h"
 
 /* Bytes of one place in the buffer: places are of f32, which the host device stores as double. */
@@ -14,19 +15,22 @@ static bool on_host(const tw_params *params)
 }
 
 /* Writes a weight, given in its host type. Waits. */
-static tw_status write_slot(tw_params *params, const tw_param_slot *slot, const void *data, tw_error *error)
+static tw_status write_slot(tw_params *params, const tw_param_slot *slot, const void *data,
+                            tw_error *error)
 {
     const tw_backend *backend = params->device->backend;
     const uint64_t offset = (uint64_t)slot->offset * place_bytes(params);
     if (slot->count == 0)
         return TW_OK;
     if (on_host(params)) {
-        tw_to_storage(slot->type, data, (char *)backend->buffer_memory(params->buffer) + offset, slot->count);
+        tw_to_storage(slot->type, data, (char *)backend->buffer_memory(params->buffer) + offset,
+                      slot->count);
         return TW_OK;
     }
     tw_event *written = NULL;
     TW_TRY(backend->write(params->queue, params->buffer, offset,
-                          (uint64_t)slot->count * tw_type_size(slot->type), data, 0, NULL, &written, error));
+                          (uint64_t)slot->count * tw_type_size(slot->type), data, 0, NULL, &written,
+                          error));
     const tw_status status = backend->event_wait(written, error);
     backend->event_release(&written);
     return status;
@@ -69,7 +73,8 @@ static tw_status create(tw_params *params, tw_error *error)
     const uint64_t bytes = (uint64_t)TW_MAX(params->table.elements, 1) * place_bytes(params);
     TW_TRY(backend->buffer_create(params->device, bytes, &params->buffer, error));
     TW_TRY(backend->queue_create(params->device, false, &params->queue, error));
-    TW_TRY(backend->fill_zero(params->queue, params->buffer, 0, bytes, error)); /* the gaps between weights */
+    TW_TRY(backend->fill_zero(params->queue, params->buffer, 0, bytes,
+                              error)); /* the gaps between weights */
     params->proofs = tw_proofs_create(params->context, params->device->caps.identity);
     if (!params->proofs)
         return tw_fail_memory(error);
@@ -82,7 +87,8 @@ tw_status tw_params_create(tw_graph *graph, tw_device *device, uint64_t seed, tw
                            tw_error *error)
 {
     if (!graph || !device || !params)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "weights need a graph, a device, and a place to go");
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "weights need a graph, a device, and a place to go");
     tw_params *made = tw_calloc(graph->context, 1, sizeof *made);
     if (!made)
         return tw_fail_memory(error);
@@ -121,7 +127,8 @@ int32_t tw_params_count(const tw_params *params)
     return params->table.count;
 }
 
-const char *tw_params_describe(const tw_params *params, int32_t index, tw_array *array, bool *trainable)
+const char *tw_params_describe(const tw_params *params, int32_t index, tw_array *array,
+                               bool *trainable)
 {
     if (index < 0 || index >= params->table.count)
         return NULL;
@@ -160,8 +167,8 @@ static tw_status no_such_weight(const tw_params *params, const char *name, tw_er
 }
 
 /* The weight of that name, whose array takes as many bytes. */
-static tw_status find_slot(const tw_params *params, const char *name, const void *data, size_t bytes,
-                           const tw_param_slot **slot, tw_error *error)
+static tw_status find_slot(const tw_params *params, const char *name, const void *data,
+                           size_t bytes, const tw_param_slot **slot, tw_error *error)
 {
     const int index = tw_params_find(params, name);
     if (index < 0)
@@ -176,7 +183,8 @@ static tw_status find_slot(const tw_params *params, const char *name, const void
     return TW_OK;
 }
 
-tw_status tw_params_get(tw_params *params, const char *name, void *data, size_t bytes, tw_error *error)
+tw_status tw_params_get(tw_params *params, const char *name, void *data, size_t bytes,
+                        tw_error *error)
 {
     const tw_param_slot *slot;
     TW_TRY(find_slot(params, name, data, bytes, &slot, error));
@@ -185,17 +193,20 @@ tw_status tw_params_get(tw_params *params, const char *name, void *data, size_t 
     if (bytes == 0)
         return TW_OK;
     if (on_host(params)) {
-        tw_from_storage(slot->type, (char *)backend->buffer_memory(params->buffer) + offset, data, slot->count);
+        tw_from_storage(slot->type, (char *)backend->buffer_memory(params->buffer) + offset, data,
+                        slot->count);
         return TW_OK;
     }
     tw_event *arrived = NULL;
-    TW_TRY(backend->read(params->queue, params->buffer, offset, bytes, data, 0, NULL, &arrived, error));
+    TW_TRY(backend->read(params->queue, params->buffer, offset, bytes, data, 0, NULL, &arrived,
+                         error));
     const tw_status status = backend->event_wait(arrived, error);
     backend->event_release(&arrived);
     return status;
 }
 
-tw_status tw_params_set(tw_params *params, const char *name, const void *data, size_t bytes, tw_error *error)
+tw_status tw_params_set(tw_params *params, const char *name, const void *data, size_t bytes,
+                        tw_error *error)
 {
     const tw_param_slot *slot;
     TW_TRY(find_slot(params, name, data, bytes, &slot, error));

@@ -10,7 +10,8 @@ struct tw_plan {
     tw_runtime runtime;
 };
 
-tw_status tw_schedule_caps(const tw_device *device, const char *kernels, tw_caps *caps, tw_error *error)
+tw_status tw_schedule_caps(const tw_device *device, const char *kernels, tw_caps *caps,
+                           tw_error *error)
 {
     static const char *const names[] = {"host", "simd", "simt"};
     static const tw_family families[] = {TW_FAMILY_HOST, TW_FAMILY_SIMD, TW_FAMILY_SIMT};
@@ -22,9 +23,11 @@ tw_status tw_schedule_caps(const tw_device *device, const char *kernels, tw_caps
         if (strcmp(name, names[i]) != 0)
             continue;
         if ((families[i] == TW_FAMILY_HOST) != (device->caps.family == TW_FAMILY_HOST))
-            return tw_fail(error, TW_ERROR_UNSUPPORTED, "the device %s has no %s kernels: %s", device->info.name, name,
-                           families[i] == TW_FAMILY_HOST ? "for the host reference, open the device \"host\""
-                                                         : "it computes with the host reference alone");
+            return tw_fail(error, TW_ERROR_UNSUPPORTED, "the device %s has no %s kernels: %s",
+                           device->info.name, name,
+                           families[i] == TW_FAMILY_HOST
+                               ? "for the host reference, open the device \"host\""
+                               : "it computes with the host reference alone");
         caps->family = families[i];
         return TW_OK;
     }
@@ -153,7 +156,8 @@ tw_status tw_plan_print(const tw_plan *plan, bool memory, char **text, tw_error 
         tw_text_clear(&printed);
         return status == TW_OK || status == TW_ERROR_MEMORY
                    ? tw_fail_memory(error)
-                   : tw_fail(error, status, "the plan cannot be printed: %s", tw_status_text(status));
+                   : tw_fail(error, status, "the plan cannot be printed: %s",
+                             tw_status_text(status));
     }
     char *taken = tw_text_take(&printed);
     if (!taken && !(taken = tw_copy_text(plan->context, "", 0)))

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes few programs of many launches: each distinct pair of kernel file and macros stands once in one text.
+// Makes few programs of many launches: each distinct pair of kernel file and macros stands once in
+// one text.
 //
-// Building is serial inside drivers, and each program costs anew (PoCL 3.1: 0.3 s each), so all goes into one. Entries
-// are told apart by number: KERNEL(gemm) is gemm_3 in the fourth text. Whatever a file or its macros define is undefined
-// behind it, but for guards (#ifndef X, #define X) of functions that several texts share.
+// Building is serial inside drivers, and each program costs anew (PoCL 3.1: 0.3 s each), so all
+// goes into one. Entries are told apart by number: KERNEL(gemm) is gemm_3 in the fourth text.
+// Whatever a file or its macros define is undefined behind it, but for guards (#ifndef X, #define
+// X) of functions that several texts share.
 #include "base/hash.h"
 #include "schedule/schedule.h"
 #include <stdio.h>
@@ -30,7 +32,8 @@ static int find_unit(const tw_units *units, const tw_launch *launch, uint64_t ha
     return -1;
 }
 
-static tw_status collect(tw_units *units, tw_arena *arena, int count, tw_launch *const *launches, tw_error *error)
+static tw_status collect(tw_units *units, tw_arena *arena, int count, tw_launch *const *launches,
+                         tw_error *error)
 {
     units->unit = tw_arena_alloc(arena, (size_t)TW_MAX(count, 1) * sizeof *units->unit);
     units->of_launch = tw_arena_alloc(arena, (size_t)TW_MAX(count, 1) * sizeof *units->of_launch);
@@ -42,8 +45,8 @@ static tw_status collect(tw_units *units, tw_arena *arena, int count, tw_launch 
         if (found < 0) {
             const char *text = tw_kernel_text(launches[i]->file);
             if (!text)
-                return tw_fail(error, TW_ERROR_INTERNAL, "%s: there is no kernel file \"%s\"", launches[i]->label,
-                               launches[i]->file);
+                return tw_fail(error, TW_ERROR_INTERNAL, "%s: there is no kernel file \"%s\"",
+                               launches[i]->label, launches[i]->file);
             found = units->count++;
             units->unit[found] = (tw_unit){launches[i]->file, launches[i]->macros, text, hash, 0};
         }
@@ -64,7 +67,8 @@ static const char *skip_blanks(const char *at)
     return at;
 }
 
-/* The name that a line "# DIRECTIVE NAME ..." speaks of, and its length; NULL if the line is no such line. */
+/* The name that a line "# DIRECTIVE NAME ..." speaks of, and its length; NULL if the line is no
+ * such line. */
 static const char *directive(const char *line, const char *word, size_t *length)
 {
     const char *at = skip_blanks(line);
@@ -80,21 +84,24 @@ static const char *directive(const char *line, const char *word, size_t *length)
     return *length ? at : NULL;
 }
 
-/* Whether the line defines, as nothing, the name that the line before it asked for: the guard of something that is to
- * stand once in the whole program. */
+/* Whether the line defines, as nothing, the name that the line before it asked for: the guard of
+ * something that is to stand once in the whole program. */
 static bool is_guard(const char *before, const char *name, size_t length)
 {
     size_t asked_length;
     const char *asked = before ? directive(before, "ifndef", &asked_length) : NULL;
     const char after = *skip_blanks(name + length);
-    return asked && asked_length == length && memcmp(asked, name, length) == 0 && (after == '\n' || after == '\0');
+    return asked && asked_length == length && memcmp(asked, name, length) == 0 &&
+           (after == '\n' || after == '\0');
 }
 
-/* "#undef NAME" for what lines "#define NAME..." of source define, each once since `start` of the text. */
+/* "#undef NAME" for what lines "#define NAME..." of source define, each once since `start` of the
+ * text. */
 static void undefine(tw_text *text, size_t start, const char *source)
 {
     const char *before = NULL;
-    for (const char *line = source; line; before = line, line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+    for (const char *line = source; line;
+         before = line, line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
         size_t length;
         const char *name = directive(line, "define", &length);
         if (!name || is_guard(before, name, length))
@@ -134,7 +141,8 @@ static void put_head(tw_text *text)
 
 static void put_unit(tw_text *text, const tw_unit *unit, int number)
 {
-    tw_text_printf(text, "#line 1 \"macros of %s\"\n#define KERNEL(name) name##_%d\n", unit->file, number);
+    tw_text_printf(text, "#line 1 \"macros of %s\"\n#define KERNEL(name) name##_%d\n", unit->file,
+                   number);
     tw_text_puts(text, unit->macros);
     tw_text_puts(text, "\n");
     put_file(text, unit->file, unit->text);
@@ -145,7 +153,8 @@ static void put_unit(tw_text *text, const tw_unit *unit, int number)
 }
 
 /* Builds units from .. to - 1 as one program, the next in the list. */
-static tw_status build(tw_programs *programs, const tw_units *units, int from, int to, tw_error *error)
+static tw_status build(tw_programs *programs, const tw_units *units, int from, int to,
+                       tw_error *error)
 {
     const tw_backend *backend = programs->device->backend;
     tw_text text = {.context = programs->context};
@@ -154,8 +163,8 @@ static tw_status build(tw_programs *programs, const tw_units *units, int from, i
         put_unit(&text, &units->unit[i], i);
     tw_program *program = NULL;
     const tw_status status = text.failed ? tw_fail_memory(error)
-                                         : backend->program_build(programs->device, text.data, text.length,
-                                                                  &program, error);
+                                         : backend->program_build(programs->device, text.data,
+                                                                  text.length, &program, error);
     tw_text_clear(&text);
     if (status != TW_OK)
         return status;
@@ -165,9 +174,10 @@ static tw_status build(tw_programs *programs, const tw_units *units, int from, i
     return TW_OK;
 }
 
-/* The whole did not build: each unit by itself, so that those which do not build are known. What builds one by one,
- * but not together, is kept as it is. Another failure than BUILD ends it. */
-static tw_status build_singly(tw_programs *programs, const tw_units *units, bool *bad, tw_error *error)
+/* The whole did not build: each unit by itself, so that those which do not build are known. What
+ * builds one by one, but not together, is kept as it is. Another failure than BUILD ends it. */
+static tw_status build_singly(tw_programs *programs, const tw_units *units, bool *bad,
+                              tw_error *error)
 {
     tw_status status = TW_OK;
     for (int i = 0; i < units->count; i++) {
@@ -184,10 +194,11 @@ static tw_status build_singly(tw_programs *programs, const tw_units *units, bool
     return status;
 }
 
-static tw_status make_kernels(tw_programs *programs, const tw_units *units, int count, tw_launch *const *launches,
-                              bool *guilty, tw_error *error)
+static tw_status make_kernels(tw_programs *programs, const tw_units *units, int count,
+                              tw_launch *const *launches, bool *guilty, tw_error *error)
 {
-    programs->kernel = tw_calloc(programs->context, (size_t)TW_MAX(count, 1), sizeof *programs->kernel);
+    programs->kernel =
+        tw_calloc(programs->context, (size_t)TW_MAX(count, 1), sizeof *programs->kernel);
     if (!programs->kernel)
         return tw_fail_memory(error);
     programs->n_kernels = count;
@@ -197,18 +208,19 @@ static tw_status make_kernels(tw_programs *programs, const tw_units *units, int 
         snprintf(entry, sizeof entry, "%s_%d", launches[i]->entry, unit);
         tw_error cause;
         const tw_status status = programs->device->backend->kernel_create(
-            programs->device, programs->program[units->unit[unit].program], entry, &programs->kernel[i], &cause);
+            programs->device, programs->program[units->unit[unit].program], entry,
+            &programs->kernel[i], &cause);
         if (status == TW_OK)
             continue;
         guilty[i] = status == TW_ERROR_BUILD;
-        return tw_fail(error, status, "%s: %s of %s: %.800s", launches[i]->label, launches[i]->entry,
-                       launches[i]->file, cause.text);
+        return tw_fail(error, status, "%s: %s of %s: %.800s", launches[i]->label,
+                       launches[i]->entry, launches[i]->file, cause.text);
     }
     return TW_OK;
 }
 
-static tw_status build_all(tw_programs *programs, tw_arena *arena, int count, tw_launch *const *launches,
-                           bool *guilty, tw_error *error)
+static tw_status build_all(tw_programs *programs, tw_arena *arena, int count,
+                           tw_launch *const *launches, bool *guilty, tw_error *error)
 {
     tw_units units = {0};
     TW_TRY(collect(&units, arena, count, launches, error));
@@ -222,11 +234,13 @@ static tw_status build_all(tw_programs *programs, tw_arena *arena, int count, tw
         status = build_singly(programs, &units, bad, error);
     for (int i = 0; i < count; i++)
         guilty[i] = bad[units.of_launch[i]];
-    return status == TW_OK ? make_kernels(programs, &units, count, launches, guilty, error) : status;
+    return status == TW_OK ? make_kernels(programs, &units, count, launches, guilty, error)
+                           : status;
 }
 
-tw_status tw_programs_build(tw_context *context, tw_device *device, int count, tw_launch *const *launches,
-                            bool *guilty, tw_programs *programs, tw_error *error)
+tw_status tw_programs_build(tw_context *context, tw_device *device, int count,
+                            tw_launch *const *launches, bool *guilty, tw_programs *programs,
+                            tw_error *error)
 {
     tw_arena arena = {.context = context};
     *programs = (tw_programs){.context = context, .device = device};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which kernels have been proven or struck off on this device and driver: a table, kept in a file of the cache folder.
+// Which kernels have been proven or struck off on this device and driver: a table, kept in a file
+// of the cache folder.
 #include "base/hash.h"
 #include "schedule/schedule.h"
 #include <inttypes.h>
@@ -31,11 +32,13 @@ static tw_proof_entry *find(const tw_proofs *proofs, uint64_t key)
     return NULL;
 }
 
-static tw_proof_entry *add(tw_proofs *proofs, uint64_t key, tw_verdict verdict, const char *label, size_t length)
+static tw_proof_entry *add(tw_proofs *proofs, uint64_t key, tw_verdict verdict, const char *label,
+                           size_t length)
 {
     tw_proof_entry *entry = find(proofs, key);
     if (!entry) {
-        if (!tw_grow(proofs->context, &proofs->entry, &proofs->capacity, proofs->count, sizeof *entry))
+        if (!tw_grow(proofs->context, &proofs->entry, &proofs->capacity, proofs->count,
+                     sizeof *entry))
             return NULL;
         entry = &proofs->entry[proofs->count++];
     }
@@ -126,7 +129,8 @@ tw_verdict tw_proofs_find(const tw_proofs *proofs, uint64_t key)
     return entry ? entry->verdict : TW_VERDICT_NONE;
 }
 
-void tw_proofs_add(tw_proofs *proofs, uint64_t key, tw_verdict verdict, const char *label, bool lasting)
+void tw_proofs_add(tw_proofs *proofs, uint64_t key, tw_verdict verdict, const char *label,
+                   bool lasting)
 {
     tw_proof_entry *entry = add(proofs, key, verdict, label, strlen(label));
     if (entry)

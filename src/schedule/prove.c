@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Holds kernels against the C references before they are first used on a device and driver.
 //
-// A trial runs a stage's candidate, with the very kernels of the plan, on a small batch of random numbers in memory of its
-// own, and its references on the host in double. The device computes a trial while the host prepares the next one. A
-// driver's wrong code shows in every draw; a draw that falls on a jump (floor, a derivative's step) does not: so a
-// candidate is struck off when three draws have failed.
+// A trial runs a stage's candidate, with the very kernels of the plan, on a small batch of random
+// numbers in memory of its own, and its references on the host in double. The device computes a
+// trial while the host prepares the next one. A driver's wrong code shows in every draw; a draw
+// that falls on a jump (floor, a derivative's step) does not: so a candidate is struck off when
+// three draws have failed.
 #include "base/random.h"
 #include "schedule/schedule.h"
 #include <float.h>
@@ -13,9 +14,10 @@
 
 #define DRAWS 3
 #define MOST_BATCH 40
-#define MOST_COST 30e6     /* multiply-adds, where a smaller batch can spare some: 30 ms of the host's time */
-#define MOST_ELEMENTS 2e6  /* likewise */
-#define SKIP_COST 2e9      /* a stage dearer than this even so is used unproven */
+#define MOST_COST                                                                                  \
+    30e6 /* multiply-adds, where a smaller batch can spare some: 30 ms of the host's time */
+#define MOST_ELEMENTS 2e6 /* likewise */
+#define SKIP_COST 2e9     /* a stage dearer than this even so is used unproven */
 #define SKIP_BYTES (1u << 30)
 #define WINDOW_BYTES (256u << 20) /* device memory of the trials under way */
 #define CANARY 0xff               /* fills what is not given: NaN, -1 */
@@ -24,11 +26,11 @@ typedef struct tw_trial_tensor {
     int id;
     tw_type type;
     int64_t count;
-    bool device, host;   /* kernels use it; references do */
-    bool written, made;  /* by a kernel; by a reference */
-    bool given;          /* read before it is written: holds random numbers */
-    uint64_t offset;     /* in the trial's buffer */
-    void *data;          /* for references */
+    bool device, host;  /* kernels use it; references do */
+    bool written, made; /* by a kernel; by a reference */
+    bool given;         /* read before it is written: holds random numbers */
+    uint64_t offset;    /* in the trial's buffer */
+    void *data;         /* for references */
 } tw_trial_tensor;
 
 typedef struct tw_trial {
@@ -128,7 +130,8 @@ static void lay_out(tw_trial *trial)
     trial->bytes = align;
     for (int i = 0; i < trial->n_tensors; i++) {
         tw_trial_tensor *tensor = &trial->tensor[i];
-        tensor->count = tw_dim_at(trial->runner->recipe->tensor[tensor->id].count, trial->runtime.n);
+        tensor->count =
+            tw_dim_at(trial->runner->recipe->tensor[tensor->id].count, trial->runtime.n);
         if (!tensor->device)
             continue;
         tensor->offset = trial->bytes;
@@ -151,7 +154,8 @@ static tw_status allocate(tw_trial *trial, tw_error *error)
     trial->image = tw_alloc(context, (size_t)trial->bytes);
     if (!trial->image)
         return tw_fail_memory(error);
-    return trial->runner->backend->buffer_create(trial->runner->device, trial->bytes, &trial->buffer, error);
+    return trial->runner->backend->buffer_create(trial->runner->device, trial->bytes,
+                                                 &trial->buffer, error);
 }
 
 static void finish_trial(tw_trial *trial)
@@ -172,7 +176,8 @@ static void finish_trial(tw_trial *trial)
     trial->image = NULL;
 }
 
-/* Fills in what the trial of a stage's chosen candidate is made of. *too_large: it is not to be tried. */
+/* Fills in what the trial of a stage's chosen candidate is made of. *too_large: it is not to be
+ * tried. */
 static tw_status plan_trial(tw_trial *trial, bool *too_large, tw_error *error)
 {
     const int count = trial->runner->recipe->n_tensors;
@@ -206,11 +211,13 @@ static void fill_given(const tw_trial *trial, const tw_trial_tensor *tensor, int
     uint32_t word[4];
     for (int64_t i = 0; i < tensor->count; i++) {
         if (i % 4 == 0) {
-            const uint32_t counter[4] = {(uint32_t)(i / 4), (uint32_t)number, (uint32_t)trial->draw, 0};
+            const uint32_t counter[4] = {(uint32_t)(i / 4), (uint32_t)number, (uint32_t)trial->draw,
+                                         0};
             tw_philox(key, counter, word);
         }
         const double u = (word[i % 4] >> 8) * (1.0 / 16777216.0);
-        if (tensor->type == TW_I32) /* a label or an index, valid in anything that has two classes or rows */
+        if (tensor->type ==
+            TW_I32) /* a label or an index, valid in anything that has two classes or rows */
             ((int32_t *)tensor->data)[i] = word[i % 4] >> 31;
         else if (tw_type_size(tensor->type) == 1)
             ((uint8_t *)tensor->data)[i] = (uint8_t)(word[i % 4] >> 31);
@@ -219,7 +226,8 @@ static void fill_given(const tw_trial *trial, const tw_trial_tensor *tensor, int
     }
 }
 
-/* The image holds random numbers where a tensor is given, the canary elsewhere; references see the same numbers. */
+/* The image holds random numbers where a tensor is given, the canary elsewhere; references see the
+ * same numbers. */
 static void fill(tw_trial *trial)
 {
     memset(trial->image, CANARY, (size_t)trial->bytes);
@@ -229,12 +237,14 @@ static void fill(tw_trial *trial)
             continue;
         if (tensor->host && tensor->device) {
             fill_given(trial, tensor, i);
-            tw_from_storage(tensor->type, tensor->data, trial->image + tensor->offset, tensor->count);
+            tw_from_storage(tensor->type, tensor->data, trial->image + tensor->offset,
+                            tensor->count);
             tw_to_storage(tensor->type, trial->image + tensor->offset, tensor->data, tensor->count);
         } else if (tensor->host) {
             fill_given(trial, tensor, i);
         } else {
-            memset(trial->image + tensor->offset, 0, (size_t)tensor->count * tw_type_size(tensor->type));
+            memset(trial->image + tensor->offset, 0,
+                   (size_t)tensor->count * tw_type_size(tensor->type));
         }
     }
 }
@@ -260,11 +270,12 @@ static bool all_finite(const tw_trial *trial)
 static tw_status reference(tw_trial *trial, tw_error *error)
 {
     fill(trial);
-    return tw_reference_run(trial->runner->context, trial->stage->reference, trial->stage->n_references,
-                            trial->data, &trial->runtime, error);
+    return tw_reference_run(trial->runner->context, trial->stage->reference,
+                            trial->stage->n_references, trial->data, &trial->runtime, error);
 }
 
-/* Draws numbers and computes what is to come out; anew with positive ones if logarithms and roots made NaN. */
+/* Draws numbers and computes what is to come out; anew with positive ones if logarithms and roots
+ * made NaN. */
 static tw_status draw(tw_trial *trial, tw_error *error)
 {
     trial->positive = false;
@@ -299,8 +310,9 @@ static tw_status launch(tw_trial *trial, int number, tw_error *error)
         if (groups[d] <= 0)
             return TW_OK;
     }
-    return backend->launch(trial->runner->compute, trial->runner->programs.kernel[trial->first_kernel + number],
-                           count, arg, launch->dims, groups, launch->local, 0, NULL, NULL, error);
+    return backend->launch(trial->runner->compute,
+                           trial->runner->programs.kernel[trial->first_kernel + number], count, arg,
+                           launch->dims, groups, launch->local, 0, NULL, NULL, error);
 }
 
 /* Sends the trial on its way. What the device refuses is noted in failure. */
@@ -308,14 +320,15 @@ static tw_status send(tw_trial *trial, tw_error *error)
 {
     const tw_backend *backend = trial->runner->backend;
     tw_queue *queue = trial->runner->compute;
-    TW_TRY(backend->write(queue, trial->buffer, 0, trial->bytes, trial->image, 0, NULL, NULL, error));
+    TW_TRY(
+        backend->write(queue, trial->buffer, 0, trial->bytes, trial->image, 0, NULL, NULL, error));
     for (int l = 0; l < trial->candidate->n_launches && trial->failure.code == TW_OK; l++)
         if (launch(trial, l, &trial->failure) == TW_ERROR_MEMORY) {
             (void)backend->finish(queue, NULL);
             return tw_fail_memory(error);
         }
-    const tw_status status =
-        backend->read(queue, trial->buffer, 0, trial->bytes, trial->image, 0, NULL, &trial->done, error);
+    const tw_status status = backend->read(queue, trial->buffer, 0, trial->bytes, trial->image, 0,
+                                           NULL, &trial->done, error);
     if (status != TW_OK) {
         (void)backend->finish(queue, NULL);
         return status;
@@ -338,7 +351,8 @@ static double tolerance_of(tw_type type)
     return type == TW_F16 ? 2e-3 : type == TW_BF16 ? 1.6e-2 : 1e-4;
 }
 
-static bool compare_real(const tw_trial *trial, const tw_trial_tensor *tensor, int64_t *at, double *got)
+static bool compare_real(const tw_trial *trial, const tw_trial_tensor *tensor, int64_t *at,
+                         double *got)
 {
     const double *want = tensor->data;
     const char *back = trial->image + tensor->offset;
@@ -350,7 +364,8 @@ static bool compare_real(const tw_trial *trial, const tw_trial_tensor *tensor, i
     const double allowed = tolerance_of(tensor->type) * most + 1e-6;
     for (int64_t i = 0; i < tensor->count; i++) {
         tw_to_storage(tensor->type, back + (size_t)i * size, got, 1);
-        const bool same = isnan(want[i]) ? isnan(*got) : *got == want[i] || fabs(*got - want[i]) <= allowed;
+        const bool same =
+            isnan(want[i]) ? isnan(*got) : *got == want[i] || fabs(*got - want[i]) <= allowed;
         *at = i;
         if (!same && !(isinf(*got) && fabs(want[i]) > FLT_MAX)) /* double reaches further */
             return false;
@@ -358,12 +373,14 @@ static bool compare_real(const tw_trial *trial, const tw_trial_tensor *tensor, i
     return true;
 }
 
-static bool compare_whole(const tw_trial *trial, const tw_trial_tensor *tensor, int64_t *at, double *got)
+static bool compare_whole(const tw_trial *trial, const tw_trial_tensor *tensor, int64_t *at,
+                          double *got)
 {
     const char *back = trial->image + tensor->offset;
     const size_t size = tw_type_size(tensor->type);
     for (int64_t i = 0; i < tensor->count; i++)
-        if (memcmp(back + (size_t)i * size, (const char *)tensor->data + (size_t)i * size, size) != 0) {
+        if (memcmp(back + (size_t)i * size, (const char *)tensor->data + (size_t)i * size, size) !=
+            0) {
             *at = i;
             *got = size == 4 ? ((const int32_t *)back)[i] : ((const uint8_t *)back)[i];
             return false;
@@ -375,7 +392,8 @@ static double wanted(const tw_trial_tensor *tensor, int64_t at)
 {
     if (is_real(tensor->type))
         return ((const double *)tensor->data)[at];
-    return tensor->type == TW_I32 ? ((const int32_t *)tensor->data)[at] : ((const uint8_t *)tensor->data)[at];
+    return tensor->type == TW_I32 ? ((const int32_t *)tensor->data)[at]
+                                  : ((const uint8_t *)tensor->data)[at];
 }
 
 static bool gaps_untouched(const tw_trial *trial)
@@ -408,9 +426,9 @@ static bool judge(tw_trial *trial)
                                   : compare_whole(trial, tensor, &at, &got))
             continue;
         (void)tw_fail(&trial->failure, TW_ERROR_DEVICE,
-                      "%s computes element %lld of \"%s\" as %.9g where %.9g is right (batch %lld)", name,
-                      (long long)at, trial->runner->recipe->tensor[tensor->id].label, got, wanted(tensor, at),
-                      (long long)trial->runtime.n);
+                      "%s computes element %lld of \"%s\" as %.9g where %.9g is right (batch %lld)",
+                      name, (long long)at, trial->runner->recipe->tensor[tensor->id].label, got,
+                      wanted(tensor, at), (long long)trial->runtime.n);
         return false;
     }
     if (gaps_untouched(trial))
@@ -436,14 +454,16 @@ static tw_status conclude(tw_trial *trial, bool *struck, tw_error *error)
     }
     char label[100];
     snprintf(label, sizeof label, "%.60s=%.30s", trial->stage->label, trial->candidate->name);
-    tw_proofs_add(proofs, trial->key, good ? TW_VERDICT_PROVEN : TW_VERDICT_STRUCK, label, !refused);
+    tw_proofs_add(proofs, trial->key, good ? TW_VERDICT_PROVEN : TW_VERDICT_STRUCK, label,
+                  !refused);
     trial->candidate->verified = good;
     trial->candidate->struck = !good;
     if (good)
         return TW_OK;
     *struck = true;
-    tw_log(trial->runner->context, TW_LOG_WARNING, "%s: struck off on this device: %s", trial->stage->label,
-           trial->failure.text);
+    trial->runner->why = trial->failure;
+    tw_log(trial->runner->context, TW_LOG_WARNING, "%s: struck off on this device: %s",
+           trial->stage->label, trial->failure.text);
     return TW_OK;
 }
 
@@ -486,8 +506,8 @@ static bool has_references(const tw_stage *stage)
 }
 
 /* Sets a trial of the stage going, unless it is known already or cannot be tried. */
-static tw_status start(tw_runner *runner, tw_window *window, tw_stage *stage, int first_kernel, bool *struck,
-                       tw_error *error)
+static tw_status start(tw_runner *runner, tw_window *window, tw_stage *stage, int first_kernel,
+                       bool *struck, tw_error *error)
 {
     tw_candidate *candidate = stage->candidate[stage->chosen];
     const uint64_t key = tw_proof_key(candidate);
@@ -495,8 +515,12 @@ static tw_status start(tw_runner *runner, tw_window *window, tw_stage *stage, in
         tw_proofs_find(runner->params->proofs, key) != TW_VERDICT_NONE)
         return TW_OK;
     tw_trial *trial = &window->trial[window->count];
-    *trial = (tw_trial){.runner = runner, .stage = stage, .candidate = candidate, .key = key,
-                        .first_kernel = first_kernel, .arena = {.context = runner->context}};
+    *trial = (tw_trial){.runner = runner,
+                        .stage = stage,
+                        .candidate = candidate,
+                        .key = key,
+                        .first_kernel = first_kernel,
+                        .arena = {.context = runner->context}};
     bool too_large = false;
     tw_status status = plan_trial(trial, &too_large, error);
     if (status == TW_OK && !too_large)
@@ -506,8 +530,8 @@ static tw_status start(tw_runner *runner, tw_window *window, tw_stage *stage, in
     if (status != TW_OK || too_large) {
         finish_trial(trial);
         if (too_large)
-            tw_log(runner->context, TW_LOG_INFO, "%s: too large to be proven; %s is used unproven", stage->label,
-                   candidate->name);
+            tw_log(runner->context, TW_LOG_INFO, "%s: too large to be proven; %s is used unproven",
+                   stage->label, candidate->name);
         return status;
     }
     window->count++;
@@ -519,7 +543,8 @@ tw_status tw_prove(tw_runner *runner, bool *struck, tw_error *error)
 {
     tw_recipe *recipe = runner->recipe;
     tw_window window = {0};
-    window.trial = tw_calloc(runner->context, (size_t)TW_MAX(recipe->n_stages, 1), sizeof *window.trial);
+    window.trial =
+        tw_calloc(runner->context, (size_t)TW_MAX(recipe->n_stages, 1), sizeof *window.trial);
     if (!window.trial)
         return tw_fail_memory(error);
     tw_status status = TW_OK;

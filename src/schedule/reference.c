@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls C references with shapes at a batch: the host device's way to run, and the judge of kernels.
+// Calls C references with shapes at a batch: the host device's way to run, and the judge of
+// kernels.
 #include "schedule/schedule.h"
 
-static void shape_at(tw_host_tensor *tensor, tw_type type, const tw_shape *shape, int64_t n, void *data)
+static void shape_at(tw_host_tensor *tensor, tw_type type, const tw_shape *shape, int64_t n,
+                     void *data)
 {
     tensor->type = type;
     tensor->rank = shape->rank;
@@ -14,17 +16,20 @@ static void shape_at(tw_host_tensor *tensor, tw_type type, const tw_shape *shape
     tensor->data = data;
 }
 
-/* Bytes for results that nobody needs but that the function may write; each gets a place of its own. */
+/* Bytes for results that nobody needs but that the function may write; each gets a place of its
+ * own. */
 static size_t spare_bytes(const tw_reference *reference, int64_t n)
 {
     size_t bytes = 0;
     for (int i = 0; i < reference->n_out; i++)
         if (reference->out[i] < 0)
-            bytes += (size_t)tw_dim_at(tw_shape_count(&reference->out_shape[i]), n) * sizeof(double);
+            bytes +=
+                (size_t)tw_dim_at(tw_shape_count(&reference->out_shape[i]), n) * sizeof(double);
     return bytes;
 }
 
-static void call(const tw_reference *reference, void *const *data, char *spare, const tw_runtime *runtime)
+static void call(const tw_reference *reference, void *const *data, char *spare,
+                 const tw_runtime *runtime)
 {
     tw_host_call host = {.data = reference->data,
                          .n_in = reference->n_in,
@@ -35,7 +40,8 @@ static void call(const tw_reference *reference, void *const *data, char *spare, 
                  reference->in[i] < 0 ? NULL : data[reference->in[i]]);
     for (int i = 0; i < reference->n_out; i++) {
         void *memory = reference->out[i] < 0 ? (void *)spare : data[reference->out[i]];
-        shape_at(&host.out[i], reference->out_type[i], &reference->out_shape[i], runtime->n, memory);
+        shape_at(&host.out[i], reference->out_type[i], &reference->out_shape[i], runtime->n,
+                 memory);
         if (reference->out[i] < 0)
             spare += (size_t)host.out[i].count * sizeof(double);
     }

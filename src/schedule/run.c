@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One run: inputs up, launches, outputs down, two runs in flight; or the references in order on the host device.
+// One run: inputs up, launches, outputs down, two runs in flight; or the references in order on the
+// host device.
 #include "schedule/schedule.h"
 
 enum { LANE_UPLOAD, LANE_COMPUTE, LANE_DOWNLOAD };
@@ -53,12 +54,14 @@ static int64_t elements(const tw_runner *runner, const tw_recipe_port *port, int
     return tw_dim_at(runner->recipe->tensor[port->tensor].count, n);
 }
 
-static tw_status upload(tw_runner *runner, tw_slot *slot, int64_t n, const void *const *inputs, tw_error *error)
+static tw_status upload(tw_runner *runner, tw_slot *slot, int64_t n, const void *const *inputs,
+                        tw_error *error)
 {
     const tw_recipe *recipe = runner->recipe;
     for (int i = 0; i < recipe->n_inputs; i++) {
         const tw_tensor *tensor = &recipe->tensor[recipe->input[i].tensor];
-        const size_t bytes = (size_t)elements(runner, &recipe->input[i], n) * tw_type_size(tensor->type);
+        const size_t bytes =
+            (size_t)elements(runner, &recipe->input[i], n) * tw_type_size(tensor->type);
         if (bytes == 0)
             continue;
         memcpy(slot->staged[i], inputs[i], bytes);
@@ -66,12 +69,13 @@ static tw_status upload(tw_runner *runner, tw_slot *slot, int64_t n, const void 
         const bool wanted = runner->tracing || (last && runner->upload != runner->compute) ||
                             (last && runner->n_bound == 0);
         tw_event *event = NULL;
-        TW_TRY(runner->backend->write(runner->upload, slot->input[i], tensor->offset, bytes, slot->staged[i], 0, NULL,
-                                      wanted ? &event : NULL, error));
+        TW_TRY(runner->backend->write(runner->upload, slot->input[i], tensor->offset, bytes,
+                                      slot->staged[i], 0, NULL, wanted ? &event : NULL, error));
         if (event)
             mark(slot, event, recipe->input[i].name, LANE_UPLOAD);
     }
-    return runner->upload != runner->compute ? runner->backend->flush(runner->upload, error) : TW_OK;
+    return runner->upload != runner->compute ? runner->backend->flush(runner->upload, error)
+                                             : TW_OK;
 }
 
 static bool is_due(const tw_runner *runner, const tw_bound *bound)
@@ -82,10 +86,12 @@ static bool is_due(const tw_runner *runner, const tw_bound *bound)
 }
 
 /* Enqueues what is due; the last launch leaves an event when someone is to wait for it. */
-static tw_status compute(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime, bool awaited, tw_error *error)
+static tw_status compute(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime, bool awaited,
+                         tw_error *error)
 {
-    tw_event *uploaded =
-        runner->upload != runner->compute && slot->n_marks ? slot->mark[slot->n_marks - 1].event : NULL;
+    tw_event *uploaded = runner->upload != runner->compute && slot->n_marks
+                             ? slot->mark[slot->n_marks - 1].event
+                             : NULL;
     int last = -1;
     for (int i = 0; i < runner->n_bound; i++) {
         tw_bind_run(runner, slot, &runner->bound[i], runtime);
@@ -98,9 +104,9 @@ static tw_status compute(tw_runner *runner, tw_slot *slot, const tw_runtime *run
             continue;
         tw_event *event = NULL;
         const bool wanted = runner->tracing || (awaited && i == last);
-        TW_TRY(runner->backend->launch(runner->compute, bound->kernel, bound->n_args, bound->arg, bound->launch->dims,
-                                       bound->groups, bound->launch->local, uploaded ? 1 : 0, &uploaded,
-                                       wanted ? &event : NULL, error));
+        TW_TRY(runner->backend->launch(runner->compute, bound->kernel, bound->n_args, bound->arg,
+                                       bound->launch->dims, bound->groups, bound->launch->local,
+                                       uploaded ? 1 : 0, &uploaded, wanted ? &event : NULL, error));
         uploaded = NULL;
         if (event)
             mark(slot, event, bound->launch->label, LANE_COMPUTE);
@@ -125,8 +131,8 @@ static int last_read(const tw_runner *runner, const tw_slot *slot, int64_t n, vo
     return last;
 }
 
-static tw_status download(tw_runner *runner, tw_slot *slot, int64_t n, void *const *outputs, int last,
-                          tw_error *error)
+static tw_status download(tw_runner *runner, tw_slot *slot, int64_t n, void *const *outputs,
+                          int last, tw_error *error)
 {
     const tw_recipe *recipe = runner->recipe;
     const bool across = runner->download != runner->compute;
@@ -136,13 +142,15 @@ static tw_status download(tw_runner *runner, tw_slot *slot, int64_t n, void *con
     for (int i = 0; i <= last; i++) {
         const tw_tensor *tensor = &recipe->tensor[recipe->output[i].tensor];
         void *target = target_of(slot, outputs, i);
-        const uint64_t bytes = (uint64_t)elements(runner, &recipe->output[i], n) * tw_type_size(tensor->type);
+        const uint64_t bytes =
+            (uint64_t)elements(runner, &recipe->output[i], n) * tw_type_size(tensor->type);
         if (!target || bytes == 0)
             continue;
         tw_event *event = NULL;
         const bool wanted = runner->tracing || i == last;
-        TW_TRY(runner->backend->read(runner->download, tw_runner_buffer(runner, slot, tensor), tensor->offset, bytes,
-                                     target, computed ? 1 : 0, &computed, wanted ? &event : NULL, error));
+        TW_TRY(runner->backend->read(runner->download, tw_runner_buffer(runner, slot, tensor),
+                                     tensor->offset, bytes, target, computed ? 1 : 0, &computed,
+                                     wanted ? &event : NULL, error));
         computed = NULL;
         if (event)
             mark(slot, event, recipe->output[i].name, LANE_DOWNLOAD);
@@ -150,8 +158,8 @@ static tw_status download(tw_runner *runner, tw_slot *slot, int64_t n, void *con
     return runner->backend->flush(last >= 0 ? runner->download : runner->compute, error);
 }
 
-static tw_status run_device(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime, const void *const *inputs,
-                            void *const *outputs, tw_error *error)
+static tw_status run_device(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime,
+                            const void *const *inputs, void *const *outputs, tw_error *error)
 {
     const int last = last_read(runner, slot, runtime->n, outputs);
     const bool awaited = last < 0 || runner->download != runner->compute;
@@ -164,8 +172,8 @@ static tw_status run_device(tw_runner *runner, tw_slot *slot, const tw_runtime *
 
 /* ---- the host device ---- */
 
-static tw_status run_host(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime, const void *const *inputs,
-                          void *const *outputs, tw_error *error)
+static tw_status run_host(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime,
+                          const void *const *inputs, void *const *outputs, tw_error *error)
 {
     const tw_recipe *recipe = runner->recipe;
     for (int i = 0; i < recipe->n_inputs; i++) {
@@ -176,8 +184,10 @@ static tw_status run_host(tw_runner *runner, tw_slot *slot, const tw_runtime *ru
     for (int s = 0; s < recipe->n_stages; s++) {
         const tw_stage *stage = &recipe->stage[s];
         const uint64_t start = tw_trace_clock();
-        TW_TRY(tw_reference_run(runner->context, stage->reference, stage->n_references, runner->data, runtime, error));
-        if (runner->tracing && !tw_trace_add(runner, stage->label, LANE_COMPUTE, start, tw_trace_clock()))
+        TW_TRY(tw_reference_run(runner->context, stage->reference, stage->n_references,
+                                runner->data, runtime, error));
+        if (runner->tracing &&
+            !tw_trace_add(runner, stage->label, LANE_COMPUTE, start, tw_trace_clock()))
             return tw_fail_memory(error);
     }
     for (int i = 0; i < recipe->n_outputs; i++) {
@@ -192,15 +202,17 @@ static tw_status run_host(tw_runner *runner, tw_slot *slot, const tw_runtime *ru
 
 /* ---- from outside ---- */
 
-static tw_status check(const tw_runner *runner, int64_t n, const void *const *inputs, tw_error *error)
+static tw_status check(const tw_runner *runner, int64_t n, const void *const *inputs,
+                       tw_error *error)
 {
     const tw_recipe *recipe = runner->recipe;
     if (n < 1 || (recipe->bound && n > recipe->batch))
-        return tw_fail(error, TW_ERROR_ARGUMENT, "a batch of %lld: this plan takes 1 to %lld", (long long)n,
-                       (long long)recipe->batch);
+        return tw_fail(error, TW_ERROR_ARGUMENT, "a batch of %lld: this plan takes 1 to %lld",
+                       (long long)n, (long long)recipe->batch);
     for (int i = 0; i < recipe->n_inputs; i++)
         if (!inputs || !inputs[i])
-            return tw_fail(error, TW_ERROR_ARGUMENT, "the array for input \"%s\" is missing", recipe->input[i].name);
+            return tw_fail(error, TW_ERROR_ARGUMENT, "the array for input \"%s\" is missing",
+                           recipe->input[i].name);
     return TW_OK;
 }
 
@@ -213,7 +225,8 @@ static tw_status receive_in(tw_runner *runner, tw_slot *slot, tw_error *error)
             continue;
         const int64_t count = elements(runner, &recipe->output[i], TW_MAX(recipe->batch, 1));
         slot->host[i] =
-            tw_alloc(runner->context, (size_t)count * tw_type_size(recipe->tensor[recipe->output[i].tensor].type));
+            tw_alloc(runner->context,
+                     (size_t)count * tw_type_size(recipe->tensor[recipe->output[i].tensor].type));
         if (!slot->host[i])
             return tw_fail_memory(error);
     }
@@ -240,8 +253,9 @@ tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime, const 
     slot->n = runtime->n;
     if (received)
         TW_TRY(receive_in(runner, slot, error));
-    const tw_status status = runner->host ? run_host(runner, slot, runtime, inputs, outputs, error)
-                                          : run_device(runner, slot, runtime, inputs, outputs, error);
+    const tw_status status = runner->host
+                                 ? run_host(runner, slot, runtime, inputs, outputs, error)
+                                 : run_device(runner, slot, runtime, inputs, outputs, error);
     if (runner->writes_params)
         runner->params->version++;
     if (status != TW_OK) {
@@ -257,8 +271,8 @@ tw_status tw_runner_wait(tw_runner *runner, tw_error *error)
 {
     tw_status first = TW_OK;
     for (int s = 0; s < TW_SLOTS; s++) {
-        const tw_status status =
-            retire(runner, &runner->slot[(runner->next + s) % TW_SLOTS], first == TW_OK ? error : NULL);
+        const tw_status status = retire(runner, &runner->slot[(runner->next + s) % TW_SLOTS],
+                                        first == TW_OK ? error : NULL);
         first = first == TW_OK ? status : first;
     }
     return first;

@@ -113,6 +113,7 @@ struct tw_runner {
     tw_buffer **external;
     int n_external;
     const char *const *choices;
+    tw_error why; /* the last candidate that was struck off, and for what; empty text: none */
 
     tw_queue *compute;          /* borrowed */
     tw_queue *upload, *download; /* own, or compute itself */

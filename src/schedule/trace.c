@@ -6,7 +6,8 @@
 
 bool tw_trace_add(tw_runner *runner, const char *label, int lane, uint64_t start, uint64_t end)
 {
-    if (!tw_grow(runner->context, &runner->span, &runner->capacity_spans, runner->n_spans, sizeof *runner->span))
+    if (!tw_grow(runner->context, &runner->span, &runner->capacity_spans, runner->n_spans,
+                 sizeof *runner->span))
         return false;
     runner->span[runner->n_spans++] = (tw_span){label, lane, start, TW_MAX(start, end)};
     return true;
@@ -36,7 +37,8 @@ tw_status tw_runner_trace(tw_runner *runner, tw_error *error)
 /* Nanoseconds as the microseconds that the format has. */
 static void put_time(tw_text *text, const char *key, uint64_t nanoseconds)
 {
-    tw_text_printf(text, ",\"%s\":%" PRIu64 ".%03u", key, nanoseconds / 1000, (unsigned)(nanoseconds % 1000));
+    tw_text_printf(text, ",\"%s\":%" PRIu64 ".%03u", key, nanoseconds / 1000,
+                   (unsigned)(nanoseconds % 1000));
 }
 
 tw_status tw_runner_trace_append(tw_runner *runner, tw_text *text)
@@ -48,7 +50,8 @@ tw_status tw_runner_trace_append(tw_runner *runner, tw_text *text)
         const char last = text->length ? text->data[text->length - 1] : '[';
         tw_text_puts(text, last == '[' ? "\n{\"name\":" : ",\n{\"name\":");
         tw_text_json(text, span->label);
-        tw_text_printf(text, ",\"cat\":\"%s\",\"ph\":\"X\",\"pid\":1,\"tid\":%d", lanes[span->lane], span->lane);
+        tw_text_printf(text, ",\"cat\":\"%s\",\"ph\":\"X\",\"pid\":1,\"tid\":%d", lanes[span->lane],
+                       span->lane);
         put_time(text, "ts", span->start);
         put_time(text, "dur", span->end - span->start);
         tw_text_puts(text, "}");

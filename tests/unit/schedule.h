@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the schedule room share: a context that keeps its last log line, devices, a small model.
+// What the tests of the schedule room share: a context that keeps its last log line, devices, a
+// small model.
 #ifndef TW_TESTS_SCHEDULE_H
 #define TW_TESTS_SCHEDULE_H
 
@@ -7,7 +8,8 @@
 #include <stdint.h>
 #include <thalweg/thalweg.h>
 
-/* Counts warnings and keeps the last. */
+/* Counts the warnings that name a kernel (not the lines of a compiler's log), and keeps the last.
+ */
 typedef struct watch {
     int warnings;
     char last[600];
@@ -16,7 +18,7 @@ typedef struct watch {
 static inline void watch_log(void *user, tw_log_level level, const char *line)
 {
     watch *seen = user;
-    if (level != TW_LOG_WARNING)
+    if (level != TW_LOG_WARNING || !(strstr(line, "struck off") || strstr(line, "recorded kernel")))
         return;
     seen->warnings++;
     snprintf(seen->last, sizeof seen->last, "%s", line);
@@ -25,14 +27,16 @@ static inline void watch_log(void *user, tw_log_level level, const char *line)
 /* A context that writes to `cache` ("" : to nowhere). */
 static inline tw_context *open_context(watch *seen, const char *cache)
 {
-    tw_context_options options = {.log = seen ? watch_log : NULL, .log_user = seen, .cache_folder = cache};
+    tw_context_options options = {
+        .log = seen ? watch_log : NULL, .log_user = seen, .cache_folder = cache};
     tw_context *context = NULL;
     tw_error error;
     CHECK_OK(tw_context_create(&options, &context, &error), error);
     return context;
 }
 
-/* "host", or NULL for the OpenCL device under test; NULL (and a failure) when it cannot be opened. */
+/* "host", or NULL for the OpenCL device under test; NULL (and a failure) when it cannot be opened.
+ */
 static inline tw_device *open_device(tw_context *context, const char *select)
 {
     tw_device *device = NULL;

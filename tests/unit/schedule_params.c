@@ -116,7 +116,8 @@ static void check_orthogonal(const char *text, int rows, int cols, double gain)
         for (int b = 0; b <= a; b++) {
             double product = 0;
             for (int i = 0; i < length; i++)
-                product += rows < cols ? v[a * cols + i] * v[b * cols + i] : v[i * cols + a] * v[i * cols + b];
+                product += rows < cols ? v[a * cols + i] * v[b * cols + i]
+                                       : v[i * cols + a] * v[i * cols + b];
             CHECK_NEAR(product, a == b ? gain * gain : 0.0, 1e-5);
         }
 }
@@ -200,7 +201,8 @@ static void get_and_set(const char *select)
     tw_array array;
     bool trainable;
     CHECK_TEXT(tw_params_describe(params, 1, &array, &trainable), "half");
-    CHECK(array.type == TW_F16 && array.rank == 1 && array.dim[0] == 3 && !array.data && !trainable);
+    CHECK(array.type == TW_F16 && array.rank == 1 && array.dim[0] == 3 && !array.data &&
+          !trainable);
     CHECK(tw_params_describe(params, 3, NULL, NULL) == NULL);
     float v[7] = {1, 2, 3, 4, 5, 6, 7}, back[7];
     CHECK_OK(tw_params_set(params, "first", v, sizeof v, &error), error);
@@ -226,8 +228,14 @@ static void get_and_set(const char *select)
     tw_context_destroy(&context);
 }
 
-static void host_weights(void) { get_and_set("host"); }
-static void device_weights(void) { get_and_set(NULL); }
+static void host_weights(void)
+{
+    get_and_set("host");
+}
+static void device_weights(void)
+{
+    get_and_set(NULL);
+}
 
-TESTS(T(constants), T(uniforms), T(normals), T(orthogonal), T(identity), T(seeds), T(mistakes), T(equal_everywhere),
-      T(host_weights), T(device_weights))
+TESTS(T(constants), T(uniforms), T(normals), T(orthogonal), T(identity), T(seeds), T(mistakes),
+      T(equal_everywhere), T(host_weights), T(device_weights))

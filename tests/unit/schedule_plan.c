@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans: right numbers on every device, partial batches, runs in flight, shared weights, traces, memory that fails.
+// Plans: right numbers on every device, partial batches, runs in flight, shared weights, traces,
+// memory that fails.
 #include "failing.h"
 #include "unit/schedule.h"
 #include <jansson.h>
@@ -24,7 +25,8 @@ static void open_bench(bench *b, const char *select, const tw_plan_options *opti
     b->device = open_device(b->context, select);
     b->graph = parse(b->context, small_model);
     CHECK_OK(tw_params_create(b->graph, b->device, 11, &b->params, &b->error), b->error);
-    CHECK_OK(tw_plan_create(b->params, 2, outputs_of_small, options, &b->plan, &b->error), b->error);
+    CHECK_OK(tw_plan_create(b->params, 2, outputs_of_small, options, &b->plan, &b->error),
+             b->error);
 }
 
 static void close_bench(bench *b)
@@ -43,7 +45,8 @@ static void fill(float *x, int count, float start)
 }
 
 /* y = tanh(a * x + 0.25), z = x * x for rows of five; beyond n nothing was written. */
-static void check_rows(const float *a, const float *x, const float *y, const float *z, int n, int room)
+static void check_rows(const float *a, const float *x, const float *y, const float *z, int n,
+                       int room)
 {
     for (int i = 0; i < room * 5; i++) {
         CHECK_NEAR(y[i], i < n * 5 ? tanh((double)a[i % 5] * x[i] + 0.25) : -9, 1e-6);
@@ -68,25 +71,44 @@ static void run_batches(const char *select, const tw_plan_options *options)
         fill(x, 40, (float)i);
         reset(y, 40);
         reset(z, 40);
-        CHECK_OK(tw_plan_run(b.plan, sizes[i], (const void *[]){x}, (void *[]){y, z}, &b.error), b.error);
+        CHECK_OK(tw_plan_run(b.plan, sizes[i], (const void *[]){x}, (void *[]){y, z}, &b.error),
+                 b.error);
         check_rows(a, x, y, z, (int)sizes[i], 8);
     }
     reset(y, 40);
     CHECK_OK(tw_plan_run(b.plan, 2, (const void *[]){x}, (void *[]){y, NULL}, &b.error), b.error);
     check_rows(a, x, y, z, 2, 0);
-    CHECK(tw_plan_run(b.plan, 9, (const void *[]){x}, (void *[]){y, z}, &b.error) == TW_ERROR_ARGUMENT);
+    CHECK(tw_plan_run(b.plan, 9, (const void *[]){x}, (void *[]){y, z}, &b.error) ==
+          TW_ERROR_ARGUMENT);
     CHECK_HAS(b.error.text, "1 to 8");
-    CHECK(tw_plan_run(b.plan, 0, (const void *[]){x}, (void *[]){y, z}, &b.error) == TW_ERROR_ARGUMENT);
-    CHECK(tw_plan_run(b.plan, 1, (const void *[]){NULL}, (void *[]){y, z}, &b.error) == TW_ERROR_ARGUMENT);
+    CHECK(tw_plan_run(b.plan, 0, (const void *[]){x}, (void *[]){y, z}, &b.error) ==
+          TW_ERROR_ARGUMENT);
+    CHECK(tw_plan_run(b.plan, 1, (const void *[]){NULL}, (void *[]){y, z}, &b.error) ==
+          TW_ERROR_ARGUMENT);
     CHECK_HAS(b.error.text, "\"x\"");
     close_bench(&b);
 }
 
-static void host(void) { run_batches("host", &(tw_plan_options){.batch = 8}); }
-static void device(void) { run_batches(NULL, &(tw_plan_options){.batch = 8}); }
-static void unfused(void) { run_batches(NULL, &(tw_plan_options){.batch = 8, .no_fusion = true}); }
-static void unproven(void) { run_batches(NULL, &(tw_plan_options){.batch = 8, .no_proof = true}); }
-static void simt(void) { run_batches(NULL, &(tw_plan_options){.batch = 8, .kernels = "simt"}); }
+static void host(void)
+{
+    run_batches("host", &(tw_plan_options){.batch = 8});
+}
+static void device(void)
+{
+    run_batches(NULL, &(tw_plan_options){.batch = 8});
+}
+static void unfused(void)
+{
+    run_batches(NULL, &(tw_plan_options){.batch = 8, .no_fusion = true});
+}
+static void unproven(void)
+{
+    run_batches(NULL, &(tw_plan_options){.batch = 8, .no_proof = true});
+}
+static void simt(void)
+{
+    run_batches(NULL, &(tw_plan_options){.batch = 8, .kernels = "simt"});
+}
 
 /* More runs than may be in flight; the input is used again at once. */
 static void run_many(const char *select)
@@ -101,7 +123,9 @@ static void run_many(const char *select)
         reset(y[i], 40);
         reset(z[i], 40);
         fill(x, 40, 0.1f * (float)i);
-        CHECK_OK(tw_plan_enqueue(b.plan, 1 + i % 8, (const void *[]){x}, (void *[]){y[i], z[i]}, &b.error), b.error);
+        CHECK_OK(tw_plan_enqueue(b.plan, 1 + i % 8, (const void *[]){x}, (void *[]){y[i], z[i]},
+                                 &b.error),
+                 b.error);
         memset(x, 0x55, sizeof x);
     }
     CHECK_OK(tw_plan_wait(b.plan, &b.error), b.error);
@@ -112,8 +136,14 @@ static void run_many(const char *select)
     close_bench(&b);
 }
 
-static void many_on_host(void) { run_many("host"); }
-static void many_on_device(void) { run_many(NULL); }
+static void many_on_host(void)
+{
+    run_many("host");
+}
+static void many_on_device(void)
+{
+    run_many(NULL);
+}
 
 /* A plan that is destroyed with runs in flight. */
 static void destroyed_early(void)
@@ -124,7 +154,8 @@ static void destroyed_early(void)
     open_bench(&b, NULL, &(tw_plan_options){.batch = 8});
     fill(x, 40, 0);
     for (int i = 0; i < 2; i++)
-        CHECK_OK(tw_plan_enqueue(b.plan, 8, (const void *[]){x}, (void *[]){y[i], z[i]}, &b.error), b.error);
+        CHECK_OK(tw_plan_enqueue(b.plan, 8, (const void *[]){x}, (void *[]){y[i], z[i]}, &b.error),
+                 b.error);
     close_bench(&b);
     CHECK_NEAR(z[1][39], 0.39 * 0.39, 1e-6);
 }
@@ -136,7 +167,9 @@ static void shared_weights(void)
     tw_plan *other = NULL;
     float x[40], y[40], z[40], a[5] = {1, 2, 3, 4, 5}, b_weight = 0.25f;
     open_bench(&b, NULL, &(tw_plan_options){.batch = 8});
-    CHECK_OK(tw_plan_create(b.params, 1, outputs_of_small, &(tw_plan_options){.batch = 4}, &other, &b.error), b.error);
+    CHECK_OK(tw_plan_create(b.params, 1, outputs_of_small, &(tw_plan_options){.batch = 4}, &other,
+                            &b.error),
+             b.error);
     CHECK(tw_plan_input_count(other) == 1 && tw_plan_output_count(other) == 1);
     fill(x, 40, 0);
     for (int i = 0; i < 3; i++) {
@@ -161,7 +194,8 @@ static void describes_itself(void)
     char *text = NULL;
     open_bench(&b, NULL, &(tw_plan_options){.batch = 8});
     CHECK_TEXT(tw_plan_input(b.plan, 0, &array), "x");
-    CHECK(array.type == TW_F32 && array.rank == 2 && array.dim[0] == 8 && array.dim[1] == 5 && !array.data);
+    CHECK(array.type == TW_F32 && array.rank == 2 && array.dim[0] == 8 && array.dim[1] == 5 &&
+          !array.data);
     CHECK_TEXT(tw_plan_output(b.plan, 1, &array), "z");
     CHECK(tw_plan_input(b.plan, 1, NULL) == NULL && tw_plan_output(b.plan, -1, NULL) == NULL);
     CHECK(tw_plan_memory(b.plan) >= 3 * 2 * 8 * 5 * sizeof(float));
@@ -176,15 +210,20 @@ static void mistakes(void)
     bench b;
     tw_plan *plan = NULL;
     open_bench(&b, "host", NULL);
-    CHECK(tw_plan_create(b.params, 1, (const char *[]){"yy"}, NULL, &plan, &b.error) == TW_ERROR_NAME);
-    CHECK(tw_plan_create(b.params, 0, outputs_of_small, NULL, &plan, &b.error) == TW_ERROR_ARGUMENT);
+    CHECK(tw_plan_create(b.params, 1, (const char *[]){"yy"}, NULL, &plan, &b.error) ==
+          TW_ERROR_NAME);
+    CHECK(tw_plan_create(b.params, 0, outputs_of_small, NULL, &plan, &b.error) ==
+          TW_ERROR_ARGUMENT);
     tw_plan_options options = {.kernels = "simd"};
-    CHECK(tw_plan_create(b.params, 1, outputs_of_small, &options, &plan, &b.error) == TW_ERROR_UNSUPPORTED);
+    CHECK(tw_plan_create(b.params, 1, outputs_of_small, &options, &plan, &b.error) ==
+          TW_ERROR_UNSUPPORTED);
     options.kernels = "cuda";
-    CHECK(tw_plan_create(b.params, 1, outputs_of_small, &options, &plan, &b.error) == TW_ERROR_NAME);
+    CHECK(tw_plan_create(b.params, 1, outputs_of_small, &options, &plan, &b.error) ==
+          TW_ERROR_NAME);
     CHECK_HAS(b.error.text, "simd, simt, or host");
     options = (tw_plan_options){.batch = -1};
-    CHECK(tw_plan_create(b.params, 1, outputs_of_small, &options, &plan, &b.error) == TW_ERROR_ARGUMENT);
+    CHECK(tw_plan_create(b.params, 1, outputs_of_small, &options, &plan, &b.error) ==
+          TW_ERROR_ARGUMENT);
     CHECK(plan == NULL);
     close_bench(&b);
 }
@@ -198,7 +237,8 @@ static int trace_events(const char *path, int *lanes)
     size_t i;
     json_array_foreach(events, i, event)
     {
-        if (!json_is_string(json_object_get(event, "name")) || !json_is_real(json_object_get(event, "ts")) ||
+        if (!json_is_string(json_object_get(event, "name")) ||
+            !json_is_real(json_object_get(event, "ts")) ||
             json_real_value(json_object_get(event, "dur")) < 0)
             count = -1;
         *lanes |= 1 << json_integer_value(json_object_get(event, "tid"));
@@ -216,10 +256,12 @@ static void trace_of(const char *select, int events_per_run, int all_lanes)
     CHECK(file >= 0);
     open_bench(&b, select, &(tw_plan_options){.batch = 8});
     fill(x, 40, 0);
-    CHECK_OK(tw_plan_run(b.plan, 8, (const void *[]){x}, (void *[]){y, z}, &b.error), b.error); /* not recorded */
+    CHECK_OK(tw_plan_run(b.plan, 8, (const void *[]){x}, (void *[]){y, z}, &b.error),
+             b.error); /* not recorded */
     CHECK_OK(tw_plan_trace(b.plan, &b.error), b.error);
     for (int i = 0; i < 5; i++)
-        CHECK_OK(tw_plan_enqueue(b.plan, 8, (const void *[]){x}, (void *[]){y, z}, &b.error), b.error);
+        CHECK_OK(tw_plan_enqueue(b.plan, 8, (const void *[]){x}, (void *[]){y, z}, &b.error),
+                 b.error);
     CHECK_OK(tw_plan_trace_write(b.plan, path, &b.error), b.error);
     int lanes = 0;
     CHECK(trace_events(path, &lanes) == 5 * events_per_run);
@@ -230,11 +272,18 @@ static void trace_of(const char *select, int events_per_run, int all_lanes)
     unlink(path);
 }
 
-static void host_trace(void) { trace_of("host", 2, 2); }
+static void host_trace(void)
+{
+    trace_of("host", 2, 2);
+}
 /* One write, two launches, two reads. */
-static void device_trace(void) { trace_of(NULL, 5, 7); }
+static void device_trace(void)
+{
+    trace_of(NULL, 5, 7);
+}
 
-/* Makes everything, and runs it, with the allocation number `at` failing. True when none was left to fail. */
+/* Makes everything, and runs it, with the allocation number `at` failing. True when none was left
+ * to fail. */
 static bool survive(const char *select, long at)
 {
     tw_failing memory = {.fail_at = -1};
@@ -250,7 +299,8 @@ static bool survive(const char *select, long at)
     fill(x, 40, 0);
     tw_status status = tw_params_create(b.graph, b.device, 11, &b.params, &b.error);
     if (status == TW_OK)
-        status = tw_plan_create(b.params, 2, outputs_of_small, &(tw_plan_options){.batch = 8}, &b.plan, &b.error);
+        status = tw_plan_create(b.params, 2, outputs_of_small, &(tw_plan_options){.batch = 8},
+                                &b.plan, &b.error);
     if (status == TW_OK)
         status = tw_plan_trace(b.plan, &b.error);
     for (int i = 0; i < 3 && status == TW_OK; i++)
@@ -285,6 +335,6 @@ static void memory_fails_on_device(void)
     CHECK(at > 30);
 }
 
-TESTS(T(host), T(device), T(unfused), T(unproven), T(simt), T(many_on_host), T(many_on_device), T(destroyed_early),
-      T(shared_weights), T(describes_itself), T(mistakes), T(host_trace), T(device_trace), T(memory_fails_on_host),
-      T(memory_fails_on_device))
+TESTS(T(host), T(device), T(unfused), T(unproven), T(simt), T(many_on_host), T(many_on_device),
+      T(destroyed_early), T(shared_weights), T(describes_itself), T(mistakes), T(host_trace),
+      T(device_trace), T(memory_fails_on_host), T(memory_fails_on_device))
