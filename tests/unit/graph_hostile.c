@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory that runs out at every allocation in turn, and texts mutated at random: always a sentence,
 // never a crash.
+#include "failing.h"
 #include "graph_ops.h"
 
 static const char *const model =
@@ -26,26 +27,6 @@ static const char *const model =
     "train loss=loss optimizer=\"adam lr=0.001\" metrics=accuracy params=*.weight|w name=gen\n";
 
 /* ---- memory ---- */
-
-typedef struct meter {
-    int64_t live, count, fail_at; /* fail_at: number of the allocation that fails; 0: none */
-} meter;
-
-static void *metered(void *user, void *pointer, size_t old_size, size_t new_size)
-{
-    meter *m = user;
-    if (new_size == 0) {
-        free(pointer);
-        m->live -= pointer != NULL;
-        return NULL;
-    }
-    (void)old_size;
-    if (++m->count == m->fail_at)
-        return NULL;
-    void *got = realloc(pointer, new_size);
-    m->live += got && !pointer;
-    return got;
-}
 
 /* Parses, prints, binds and differentiates; the first failure's status. */
 static tw_status whole_way(tw_context *context, const char *source, tw_error *error)
@@ -73,10 +54,10 @@ static tw_status whole_way(tw_context *context, const char *source, tw_error *er
 }
 
 /* Runs with allocation number fail_at failing; false when nothing failed any more. */
-static bool fails_cleanly(const char *source, int64_t fail_at)
+static bool fails_cleanly(const char *source, long fail_at)
 {
-    meter m = {.fail_at = fail_at};
-    const tw_allocator allocator = {metered, &m};
+    tw_failing memory = {.fail_at = fail_at};
+    const tw_allocator allocator = {tw_failing_resize, &memory};
     tw_context *context = NULL;
     tw_error error = {0};
     tw_status status = tw_context_create(
@@ -84,14 +65,14 @@ static bool fails_cleanly(const char *source, int64_t fail_at)
     if (status == TW_OK)
         status = whole_way(context, source, &error);
     tw_context_destroy(&context);
-    CHECK(m.live == 0);
+    CHECK(memory.live == 0 && memory.wrong == 0);
     if (status == TW_OK) {
-        CHECK(m.count < fail_at && fail_at > 20);
+        CHECK(memory.calls <= fail_at && fail_at > 20);
         return false;
     }
     CHECK(status == TW_ERROR_MEMORY && strstr(error.text, "memory"));
     if (tw_failures)
-        printf("# allocation %lld: %s\n", (long long)fail_at, error.text);
+        printf("# allocation %ld: %s\n", fail_at, error.text);
     return !tw_failures;
 }
 
@@ -103,7 +84,7 @@ static void every_allocation_may_fail(void)
         for (int i = 0; i < lines; i++)
             strcat(source, "fill value=1\n");
         strcat(source, model + strlen("thalweg 1\n"));
-        int64_t fail_at = 1;
+        long fail_at = 0;
         while (fails_cleanly(source, fail_at))
             fail_at++;
     }
