@@ -48,11 +48,12 @@ static inline uint4 tw_random_block(const uint seed_lo, const uint seed_hi, cons
 static inline uint tw_random_word(TW_RANDOM_ARGUMENTS)
 {
     const uint4 w = tw_random_block(TW_RANDOM_STREAM, element >> 2);
-    const uint2 pair = element & 2 ? w.hi : w.lo;
-    return element & 1 ? pair.y : pair.x;
+    const uint even = element & 2 ? w.z : w.x, odd = element & 2 ? w.w : w.y;
+    return element & 1 ? odd : even;
 }
 
-// Words from any element on: blocks are made whole, and shifted where the first element does not begin one.
+// Words from any element on: blocks are made whole, and shifted, through memory, where the first element does not begin
+// one. (Selecting among vectors by a scalar condition would do, but Oclgrind 21.10 gets it wrong.)
 static inline uint4 tw_random_word_4(TW_RANDOM_ARGUMENTS)
 {
     const uint shift = (uint)element & 3u;
@@ -60,7 +61,10 @@ static inline uint4 tw_random_word_4(TW_RANDOM_ARGUMENTS)
     if (shift == 0)
         return a;
     const uint4 b = tw_random_block(TW_RANDOM_STREAM, (element >> 2) + 1);
-    return shift == 1 ? (uint4)(a.yzw, b.x) : shift == 2 ? (uint4)(a.zw, b.xy) : (uint4)(a.w, b.xyz);
+    uint words[8];
+    vstore4(a, 0, words);
+    vstore4(b, 1, words);
+    return vload4(0, words + shift);
 }
 
 static inline uint16 tw_random_word_16(TW_RANDOM_ARGUMENTS)
@@ -75,11 +79,10 @@ static inline uint16 tw_random_word_16(TW_RANDOM_ARGUMENTS)
     if (shift == 0)
         return a;
     const uint4 b = tw_random_block(TW_RANDOM_STREAM, (element >> 2) + 4);
-    if (shift == 1)
-        return (uint16)(a.s123, a.s4567, a.s89ab, a.scdef, b.x);
-    if (shift == 2)
-        return (uint16)(a.s23, a.s4567, a.s89ab, a.scdef, b.xy);
-    return (uint16)(a.s3, a.s4567, a.s89ab, a.scdef, b.xyz);
+    uint words[20];
+    vstore16(a, 0, words);
+    vstore4(b, 4, words);
+    return vload16(0, words + shift);
 }
 
 // 24 bits, so that the conversion and the product are exact.
@@ -110,8 +113,8 @@ static inline float16 tw_random_uniform_16(TW_RANDOM_ARGUMENTS)
 static inline float tw_random_normal(TW_RANDOM_ARGUMENTS)
 {
     const uint4 w = tw_random_block(TW_RANDOM_STREAM, element >> 1);
-    const float2 u = convert_float2((element & 1 ? w.hi : w.lo) >> 8) * 0x1p-24f;
-    return TW_BOX_MULLER(u.x, u.y);
+    const uint u = element & 1 ? w.z : w.x, v = element & 1 ? w.w : w.y;
+    return TW_BOX_MULLER((float)(u >> 8) * 0x1p-24f, (float)(v >> 8) * 0x1p-24f);
 }
 #define tw_random_normal_1 tw_random_normal
 static inline float2 tw_random_normal_2(TW_RANDOM_ARGUMENTS)

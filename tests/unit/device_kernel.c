@@ -139,7 +139,7 @@ static void bad_launches(void)
     args[2].size = 4;
     const int too_many = 2 * device->caps.max_work_group;
     CHECK(b->launch(queue, kernel, 4, args, 1, one, (int[]){too_many}, 0, NULL, &event, &error) == TW_ERROR_DEVICE);
-    CHECK_HAS(error.text, "CL_INVALID_WORK_GROUP_SIZE");
+    CHECK_HAS(error.text, "CL_INVALID_WORK_"); /* _GROUP_SIZE, or _ITEM_SIZE */
     CHECK_HAS(error.text, device->info.name);
     CHECK(event == NULL);
     b->buffer_destroy(device, &buffer);

@@ -92,6 +92,7 @@ static void put(char *target, size_t size, const char *text)
     target[length] = '\0';
 }
 
+/* Oclgrind sets several of the bits. */
 static const char *type_name(uint64_t type)
 {
     return type & CL_DEVICE_TYPE_GPU ? "gpu" : type & CL_DEVICE_TYPE_CPU ? "cpu" : "accelerator";
@@ -167,7 +168,7 @@ static bool identity(tw_context *context, cl_device_id device, uint64_t *hash)
 
 tw_status tw_opencl_caps(tw_context *context, cl_device_id device, tw_caps *caps, tw_error *error)
 {
-    const bool cpu = (NUMBER(device, CL_DEVICE_TYPE, cl_device_type) & CL_DEVICE_TYPE_CPU) != 0;
+    const bool cpu = strcmp(type_name(NUMBER(device, CL_DEVICE_TYPE, cl_device_type)), "cpu") == 0;
     const int vector = vector_width(device);
     const uint64_t alignment = NUMBER(device, CL_DEVICE_MEM_BASE_ADDR_ALIGN, cl_uint) / 8; /* given in bits */
     const uint64_t work_group = NUMBER(device, CL_DEVICE_MAX_WORK_GROUP_SIZE, size_t);

@@ -155,7 +155,8 @@ static void CL_CALLBACK notify(const char *text, const void *private_info, size_
 {
     (void)private_info;
     (void)size;
-    tw_log(user, TW_LOG_WARNING, "OpenCL driver: %s", text ? text : "(no text)");
+    if (user) /* Oclgrind 21.10 forgets it */
+        tw_log(user, TW_LOG_WARNING, "OpenCL driver: %s", text ? text : "(no text)");
 }
 
 /* Makes the tw_device; shared: the caller's context, or NULL to make one. */
