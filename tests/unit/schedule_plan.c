@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plans: right numbers on every device, partial batches, runs in flight, shared weights, traces,
 // memory that fails.
+#include "device/device.h"
 #include "failing.h"
 #include "unit/schedule.h"
 #include <jansson.h>
@@ -145,6 +146,67 @@ static void many_on_device(void)
     run_many(NULL);
 }
 
+/* Number of events of a trace that is whole and in order; -1 if it is not. */
+static int trace_events(const char *path, int *lanes)
+{
+    json_t *trace = json_load_file(path, 0, NULL), *event;
+    json_t *events = json_object_get(trace, "traceEvents");
+    int count = json_is_array(events) ? (int)json_array_size(events) : -1;
+    size_t i;
+    json_array_foreach(events, i, event)
+    {
+        if (!json_is_string(json_object_get(event, "name")) ||
+            !json_is_real(json_object_get(event, "ts")) ||
+            json_real_value(json_object_get(event, "dur")) < 0)
+            count = -1;
+        *lanes |= 1 << json_integer_value(json_object_get(event, "tid"));
+    }
+    json_decref(trace);
+    return count;
+}
+
+/* Queues of their own for transfers, as on a GPU. */
+static void three_queues(void)
+{
+    enum { RUNS = 50 };
+    static float y[RUNS][40], z[RUNS][40];
+    bench b = {0};
+    float a[5], x[40];
+    char path[] = "/tmp/thalweg-trace-XXXXXX";
+    const int file = mkstemp(path);
+    b.context = open_context(NULL, "");
+    b.device = open_device(b.context, NULL);
+    strcpy(b.device->info.type, "gpu");
+    b.graph = parse(b.context, small_model);
+    CHECK_OK(tw_params_create(b.graph, b.device, 11, &b.params, &b.error), b.error);
+    CHECK_OK(tw_plan_create(b.params, 2, outputs_of_small, &(tw_plan_options){.batch = 8}, &b.plan,
+                            &b.error),
+             b.error);
+    CHECK_OK(tw_params_get(b.params, "a", a, sizeof a, &b.error), b.error);
+    for (int i = 0; i < RUNS; i++) {
+        reset(y[i], 40);
+        reset(z[i], 40);
+        fill(x, 40, 0.1f * (float)i);
+        if (i == RUNS / 2)
+            CHECK_OK(tw_plan_trace(b.plan, &b.error), b.error);
+        CHECK_OK(tw_plan_enqueue(b.plan, 1 + i % 8, (const void *[]){x}, (void *[]){y[i], z[i]},
+                                 &b.error),
+                 b.error);
+        memset(x, 0x55, sizeof x);
+    }
+    CHECK_OK(tw_plan_trace_write(b.plan, path, &b.error), b.error);
+    for (int i = 0; i < RUNS; i++) {
+        fill(x, 40, 0.1f * (float)i);
+        check_rows(a, x, y[i], z[i], 1 + i % 8, 8);
+    }
+    int lanes = 0;
+    CHECK(trace_events(path, &lanes) == RUNS / 2 * 5);
+    CHECK(lanes == 7);
+    close_bench(&b);
+    close(file);
+    unlink(path);
+}
+
 /* A plan that is destroyed with runs in flight. */
 static void destroyed_early(void)
 {
@@ -226,25 +288,6 @@ static void mistakes(void)
           TW_ERROR_ARGUMENT);
     CHECK(plan == NULL);
     close_bench(&b);
-}
-
-/* Number of events of a trace that is whole and in order; -1 if it is not. */
-static int trace_events(const char *path, int *lanes)
-{
-    json_t *trace = json_load_file(path, 0, NULL), *event;
-    json_t *events = json_object_get(trace, "traceEvents");
-    int count = json_is_array(events) ? (int)json_array_size(events) : -1;
-    size_t i;
-    json_array_foreach(events, i, event)
-    {
-        if (!json_is_string(json_object_get(event, "name")) ||
-            !json_is_real(json_object_get(event, "ts")) ||
-            json_real_value(json_object_get(event, "dur")) < 0)
-            count = -1;
-        *lanes |= 1 << json_integer_value(json_object_get(event, "tid"));
-    }
-    json_decref(trace);
-    return count;
 }
 
 static void trace_of(const char *select, int events_per_run, int all_lanes)
@@ -336,5 +379,5 @@ static void memory_fails_on_device(void)
 }
 
 TESTS(T(host), T(device), T(unfused), T(unproven), T(simt), T(many_on_host), T(many_on_device),
-      T(destroyed_early), T(shared_weights), T(describes_itself), T(mistakes), T(host_trace),
-      T(device_trace), T(memory_fails_on_host), T(memory_fails_on_device))
+      T(three_queues), T(destroyed_early), T(shared_weights), T(describes_itself), T(mistakes),
+      T(host_trace), T(device_trace), T(memory_fails_on_host), T(memory_fails_on_device))
