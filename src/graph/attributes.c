@@ -2,7 +2,6 @@
 // Attributes: their text against the tables of operators, their values for operators, and text
 // again.
 #include "graph/internal.h"
-#include <float.h>
 #include <limits.h>
 #include <math.h>
 
@@ -438,10 +437,7 @@ void tw_attr_print(const tw_attribute *row, const tw_attr *attr, tw_text *text)
         tw_text_printf(text, "%lld", (long long)attr->i);
         break;
     case TW_ATTR_FLOAT:
-        if (attr->f > DBL_MAX || attr->f < -DBL_MAX)
-            tw_text_puts(text, attr->f > 0 ? "inf" : "-inf");
-        else
-            tw_text_double(text, attr->f);
+        tw_text_double(text, attr->f);
         break;
     case TW_ATTR_BOOL:
         tw_text_puts(text, attr->i ? "yes" : "no");

@@ -4,9 +4,6 @@
 #include "graph/internal.h"
 #include <limits.h>
 
-/* Elements of one value; more cannot be meant, and byte counts below it never overflow. */
-#define MAX_ELEMENTS ((int64_t)1 << 40)
-
 /* ---- scopes ---- */
 
 void tw_scope_enter(tw_graph *g, struct tw_scope *scope, const char *prefix, const char *weights,
@@ -140,22 +137,24 @@ static tw_status check_result(const tw_node *node, tw_error *error)
         return tw_fail(error, TW_ERROR_INTERNAL, "%s gave result %d no type or a bad rank",
                        node->call->op->name, node->result);
     bool known = true;
+    int64_t elements = 1; /* of one sample, letters counting as 1: kernels index with 32 bits */
     for (int i = 0; i < shape->rank; i++) {
+        const int64_t size = shape->dim[i].scale;
         known = known && tw_dim_known(shape->dim[i]);
-        if (tw_dim_known(shape->dim[i]) &&
-            (shape->dim[i].scale < 1 || shape->dim[i].scale > INT_MAX))
+        if (tw_dim_known(shape->dim[i]) && (size < 1 || size > INT_MAX))
             return tw_fail(error, TW_ERROR_SHAPE,
                            "the result would be %s%s, but each size must be from 1 to %d",
                            tw_type_name(node->type), tw_shape_text(shape, text), INT_MAX);
+        elements = known && elements <= INT_MAX ? elements * size : elements;
     }
-    const tw_dim count = tw_shape_count(shape);
-    if (known && count.scale > MAX_ELEMENTS)
-        return tw_fail(error, TW_ERROR_SHAPE, "the result %s%s would have too many elements",
-                       tw_type_name(node->type), tw_shape_text(shape, text));
-    if (!node->call->graph->bound || (known && tw_dim_known(count)))
+    if (elements > INT_MAX)
+        return tw_fail(error, TW_ERROR_SHAPE,
+                       "the result %s%s would have too many elements, more than %d",
+                       tw_type_name(node->type), tw_shape_text(shape, text), INT_MAX);
+    if (!node->call->graph->bound || tw_dim_known(tw_shape_count(shape)))
         return TW_OK;
-    return tw_fail(error, TW_ERROR_SHAPE, "the shape %s of the result is not known%s",
-                   tw_shape_text(shape, text), known ? ", or it has too many elements" : "");
+    return tw_fail(error, TW_ERROR_SHAPE, "the size of its result %s is not known%s",
+                   tw_shape_text(shape, text), known ? ": a letter stands twice" : "");
 }
 
 tw_status tw_call_infer(tw_call *call, tw_error *error)
@@ -291,125 +290,6 @@ static bool take_inputs(tw_graph *g, tw_call *call, int count, tw_node *const *i
     return true;
 }
 
-/* ---- weights ---- */
-
-static const tw_attr *owner_attr(const tw_call *call, const char *name)
-{
-    const int index = tw_attribute_index(call->op->attributes, name);
-    return index < 0 || call->attr[index].absent ? NULL : &call->attr[index];
-}
-
-/* Is this input the weight proper: the one called "weight", else the first that the call makes? */
-static bool is_proper(const tw_call *call, int input)
-{
-    tw_port port;
-    bool has_weight = false;
-    for (int i = 0; i < TW_MAX_INPUTS && tw_port_at(call->op->inputs, i, &port) && !port.many; i++)
-        has_weight = has_weight || (port.length == 6 && memcmp(port.name, "weight", 6) == 0);
-    return has_weight ? strcmp(tw_call_input_name(call, input), "weight") == 0
-                      : !call->owns_weights;
-}
-
-/* The text of the parameter: "parameter f32[3,4] init=zeros l2=0.01 trainable=no". */
-static void describe_weight(const tw_call *call, int input, const tw_weight_spec *spec,
-                            tw_text *text)
-{
-    const bool proper = is_proper(call, input);
-    const bool bias = strcmp(tw_call_input_name(call, input), "bias") == 0;
-    const tw_attr *init = proper ? owner_attr(call, "init")
-                          : bias ? owner_attr(call, "bias_init")
-                                 : NULL;
-    const tw_attr *trainable = owner_attr(call, "trainable");
-    tw_text_printf(text, "parameter type=%s", tw_type_name(spec->type));
-    for (int i = 0; i < spec->shape.rank; i++) {
-        tw_text_puts(text, i ? "," : " shape=");
-        tw_print_dim(spec->shape.dim[i], text);
-    }
-    tw_text_puts(text, " init=");
-    tw_print_word(init ? init->text : spec->init, text);
-    for (const char *const *name = (const char *const[]){"l1", "l2", NULL}; *name; name++) {
-        const tw_attr *factor = proper ? owner_attr(call, *name) : NULL;
-        if (factor && factor->f != 0) {
-            tw_text_printf(text, " %s=", *name);
-            tw_text_double(text, factor->f);
-        }
-    }
-    if (!spec->trainable || (trainable && !trainable->i))
-        tw_text_puts(text, " trainable=no");
-}
-
-/* A weight of that name which is there already: another call of the block made it, or the model's
- * text gives it. */
-static tw_node *reuse_weight(tw_graph *g, const tw_call *call, tw_node *node,
-                             const tw_weight_spec *spec)
-{
-    char is[TW_SHAPE_TEXT], needed[TW_SHAPE_TEXT];
-    if (tw_is_parameter(node->call) && node->type == spec->type &&
-        tw_shape_equal(&node->shape, &spec->shape))
-        return node;
-    return tw_poison(g, TW_ERROR_SHAPE,
-                     "%s: it would share %s, which is %s%s, but needs %s%s; calls of a block share "
-                     "their weights, so their inputs must be alike",
-                     call->name, node->name, tw_type_name(node->type),
-                     tw_shape_text(&node->shape, is), tw_type_name(spec->type),
-                     tw_shape_text(&spec->shape, needed));
-}
-
-static tw_node *make_weight(tw_graph *g, tw_call *call, int input, const tw_weight_spec *spec)
-{
-    const char *local = call->name + strlen(tw_scope_prefix(g));
-    const char *name = tw_arena_printf(&g->arena, "%s%s.%s", g->scope ? g->scope->weights : "",
-                                       local, tw_call_input_name(call, input));
-    if (!name || g->status != TW_OK)
-        return tw_poison_memory(g);
-    tw_node *node = tw_names_find(g, name);
-    if (node)
-        return reuse_weight(g, call, node, spec);
-    const tw_operator *parameter = tw_operator_find(g->operators, "parameter");
-    tw_text text = {.context = g->context};
-    describe_weight(call, input, spec, &text);
-    tw_statement s;
-    tw_lexer lexer;
-    tw_error error = {0};
-    if (text.failed || !parameter) {
-        tw_text_clear(&text);
-        return tw_poison_memory(g);
-    }
-    tw_lex_start(&lexer, text.data, text.length, 0);
-    if (tw_lex_statement(&lexer, &s, &error) != TW_OK)
-        tw_poison_error(g, name, &error);
-    else
-        node = tw_build(g, parameter, &s, name, 0, NULL);
-    tw_text_clear(&text);
-    if (node)
-        node->call->owner = call;
-    call->owns_weights = call->owns_weights || node;
-    return node;
-}
-
-static bool make_weights(tw_graph *g, tw_call *call)
-{
-    tw_port port;
-    for (int i = 0; i < TW_MAX_INPUTS && tw_port_at(call->op->inputs, i, &port) && !port.many;
-         i++) {
-        tw_weight_spec spec = {0};
-        tw_status status = TW_OK;
-        tw_error error = {0};
-        if (call->input[i])
-            continue;
-        const bool wanted = call->op->weight(call, i, &spec, &status, &error);
-        if (status != TW_OK)
-            return tw_poison_error(g, call->name, &error);
-        if (!wanted)
-            continue;
-        call->input[i] = make_weight(g, call, i, &spec);
-        if (!call->input[i])
-            return false;
-        call->n_inputs = TW_MAX(call->n_inputs, i + 1);
-    }
-    return true;
-}
-
 /* ---- the whole ---- */
 
 tw_node *tw_build(tw_graph *g, const tw_operator *op, const tw_statement *s, const char *name,
@@ -424,7 +304,7 @@ tw_node *tw_build(tw_graph *g, const tw_operator *op, const tw_statement *s, con
         return tw_poison_error(g, call->name, &error);
     if (!take_inputs(g, call, count, inputs))
         return NULL;
-    if (op->weight && !g->bound && !make_weights(g, call))
+    if (op->weight && !g->bound && !tw_make_weights(g, call))
         return NULL;
     if (tw_call_infer(call, &error) != TW_OK)
         return tw_poison_error(g, call->name, &error);

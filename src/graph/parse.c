@@ -520,6 +520,8 @@ static bool header(parser *p, frame *f)
     tw_span word, version;
     tw_error error = {0};
     bool quoted = false;
+    if (lexer->end - lexer->at >= 3 && memcmp(lexer->at, "\xef\xbb\xbf", 3) == 0)
+        lexer->at += 3; /* the byte order mark of some editors */
     while (lexer->at < lexer->end && tw_lex_line_end(lexer))
         tw_lex_next_line(lexer);
     p->g->line = lexer->line;

@@ -33,7 +33,7 @@ static void prints_inputs_and_chains(void)
                "scale_2 = scale(scale_1) kernel=3,5 on=no into=bf16\n"
                "scale_3 = scale(scale_2) note=\"a \\\"b\\\" c\" count=-4\n"
                "scale_4 = scale(scale_3) note=plain\n");
-    round_trip("thalweg 1", "thalweg 1\n");
+    round_trip("\xef\xbb\xbfthalweg 1", "thalweg 1\n");
 }
 
 static void prints_labels_and_scalars(void)
@@ -205,7 +205,10 @@ static const bad bads[] = {
     {"a = input f32[99999999999]", TW_ERROR_SYNTAX, 3, 15,
      "a: shape: \"99999999999\" is not a size: a number, a letter, or their product as 2n"},
     {"a = input f32[2000000000,2000000000]", TW_ERROR_SHAPE, 3, 5,
-     "a: the result f32[2000000000,2000000000] would have too many elements"},
+     "a: the result f32[2000000000,2000000000] would have too many elements, more than 2147483647"},
+    {"a = input f32[n,2000000000,2000000000,2000000000,t]", TW_ERROR_SHAPE, 3, 5,
+     "a: the result f32[n,2000000000,2000000000,2000000000,t] would have too many elements, more "
+     "than 2147483647"},
     {"a = input f32[nn]", TW_ERROR_SYNTAX, 3, 15,
      "a: shape: \"nn\" is not a size: a number, a letter, or their product as 2n"},
     {"a = input f32[] classes=3", TW_ERROR_TYPE, 3, 5,
