@@ -37,7 +37,9 @@ static tw_status fill_rest(tw_shape *y, int rest, tw_dim whole, tw_error *error)
         if (d != rest)
             others = tw_dim_multiply(others, y->dim[d]);
     y->dim[rest] = tw_dim_divide(whole, others);
-    if (tw_dim_known(whole) && tw_dim_known(others) && !tw_dim_known(y->dim[rest])) {
+    const bool comparable = ((others.letters & ~whole.letters) & ~TW_BATCH) == 0;
+    if (comparable && tw_dim_known(whole) && tw_dim_known(others) &&
+        !tw_dim_known(y->dim[rest])) {
         const tw_shape left = {2, {whole, others}};
         return tw_fail(error, TW_ERROR_SHAPE,
                        "-1 in shape= has no whole size: [elements, others] are %s",
@@ -64,7 +66,10 @@ static tw_status reshape_infer(tw_call *call, tw_error *error)
     if (rest >= 0)
         TW_TRY(fill_rest(&y, rest, whole, error));
     const tw_dim count = tw_shape_count(&y);
-    if (rest < 0 && tw_dim_known(count) && tw_dim_known(whole) && !tw_dim_equal(count, whole)) {
+    /* Other letters than the batch may turn out to fit once they are bound. */
+    const bool comparable = ((count.letters ^ whole.letters) & ~TW_BATCH) == 0;
+    if (rest < 0 && comparable && tw_dim_known(count) && tw_dim_known(whole) &&
+        !tw_dim_equal(count, whole)) {
         char from[TW_SHAPE_TEXT], to[TW_SHAPE_TEXT];
         return tw_fail(error, TW_ERROR_SHAPE, "%s cannot become %s: the numbers of elements differ",
                        tw_shape_text(x, from), tw_shape_text(&y, to));

@@ -10,7 +10,7 @@ OP_TESTS("softmax",
          {.op = "softmax(x) axis=1", .inputs = "x f32[n,5,3]"},
          {.op = "softmax(x) axis=1", .inputs = "x f32[n,5,21]"},
          {.op = "softmax(x) axis=0", .inputs = "x f32[n,33]", .batch = 9},
-         {.op = "softmax(x) axis=-2; y = mul(x, b)", .inputs = "x f32[n,4,3,6]; b f32[6]"},
+         {.op = "softmax(x) axis=-2; y = mul(softmax_1, b)", .inputs = "x f32[n,4,3,6]; b f32[6]"},
          {.op = "log_softmax(x)", .inputs = "x f32[n,10] range=-4..4"},
          {.op = "log_softmax(x)", .inputs = "x f32[n,130] range=-4..4"},
          {.op = "log_softmax(x) axis=1", .inputs = "x f32[n,6,18]"})
