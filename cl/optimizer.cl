@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One optimizer step over all trainable parameters: each work-group takes one chunk of the contiguous buffer.
 //
-// T: chunks, four ints each (offset, length, segment, 0). F: segments, four floats each (l1, 2 * l2, 1 or 0 for
-// whether weights decay, 0). S0 to S2: the optimizer's states, laid out as the parameters P and their gradients G.
+// T: chunks, four ints each (offset, length, segment, 0). F: segments, four floats each (l1, 2 * l2, factor of the
+// decay, factor of the learning rate). S0 to S2: the optimizer's states, laid out as the parameters P and their gradients G.
 // SCALE: a factor for each segment's gradient (clipping by norm). RULE: one of those below. Options are macros:
 // BETA_1, and 1 - beta_1 as BETA_1_REST, which float would lose.
 
@@ -101,7 +101,7 @@ __kernel void KERNEL(optimizer)(const int n, TW_OUT(P), TW_IN(G), TW_IN(T), TW_I
 #ifndef S2_ABSENT
                                 , TW_OUT(S2)
 #endif
-                                , const float rate, const float decay)
+                                , const float base_rate, const float decay)
 {
     USE_OUT(P);
     USE_IN(G);
@@ -119,6 +119,7 @@ __kernel void KERNEL(optimizer)(const int n, TW_OUT(P), TW_IN(G), TW_IN(T), TW_I
     const int chunk = tw_group(0);
     const int first = T[4 * chunk], end = first + T[4 * chunk + 1], segment = T[4 * chunk + 2];
     const float l1 = F[4 * segment], l2 = F[4 * segment + 1], decays = F[4 * segment + 2];
+    const float rate = base_rate * F[4 * segment + 3];
 #ifdef CLIP_NORM
     USE_IN(SCALE);
     const float scale = SCALE[segment];

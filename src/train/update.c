@@ -10,12 +10,12 @@
 
 enum { CHUNKS, RANGES, SEGMENTS, STATES }; /* places in tw_updater.buffer, and numbers of external buffers */
 
-double tw_parameter_penalty(const tw_call *parameter, const char *name)
+double tw_parameter_number(const tw_call *parameter, const char *name, double otherwise)
 {
     for (int i = 0; parameter->op->attributes && parameter->op->attributes[i].name; i++)
         if (strcmp(parameter->op->attributes[i].name, name) == 0 && !parameter->attr[i].absent)
             return parameter->attr[i].f;
-    return 0;
+    return otherwise;
 }
 
 static tw_status find_segments(tw_updater *u, const bool *has_gradient, tw_error *error)
@@ -30,8 +30,9 @@ static tw_status find_segments(tw_updater *u, const bool *has_gradient, tw_error
             continue;
         u->segment[u->n_segments++] = (tw_segment){
             .slot = i,
-            .l1 = tw_parameter_penalty(slot->call, "l1"),
-            .l2 = tw_parameter_penalty(slot->call, "l2"),
+            .l1 = tw_parameter_number(slot->call, "l1", 0),
+            .l2 = tw_parameter_number(slot->call, "l2", 0),
+            .lr = tw_parameter_number(slot->call, "lr", 1),
             .decays = !u->optimizer->no_decay || !tw_match(u->optimizer->no_decay, slot->name),
         };
         u->n_chunks += (int)((slot->count + CHUNK - 1) / CHUNK);
@@ -84,7 +85,8 @@ static tw_status fill_segments(tw_updater *u, tw_error *error)
     for (int s = 0; s < u->n_segments; s++) {
         row[4 * s] = u->segment[s].l1;
         row[4 * s + 1] = 2 * u->segment[s].l2;
-        row[4 * s + 2] = u->segment[s].decays;
+        row[4 * s + 2] = u->segment[s].decays ? u->segment[s].lr : 0;
+        row[4 * s + 3] = u->segment[s].lr;
     }
     const tw_status status =
         filled_floats(u->params, row, 4 * (uint64_t)u->n_segments, &u->buffer[SEGMENTS], error);
@@ -168,8 +170,8 @@ static void host_segment(const tw_updater *u, const tw_host_call *call, const tw
     const tw_param_slot *slot = &u->params->table.slot[segment->slot];
     double *p = call->out[0].data;
     const double *gradient = call->in[1].data;
-    const double rate = (double)call->runtime->user[TW_USER_RATE];
-    const double decay = segment->decays ? (double)call->runtime->user[TW_USER_DECAY] : 0;
+    const double rate = (double)call->runtime->user[TW_USER_RATE] * segment->lr;
+    const double decay = segment->decays ? (double)call->runtime->user[TW_USER_DECAY] * segment->lr : 0;
     for (int64_t i = slot->offset; i < slot->offset + slot->count; i++) {
         double *state[TW_MAX_STATES] = {NULL};
         for (int k = 0; k < TW_MAX_STATES; k++)

@@ -10,7 +10,8 @@
 typedef struct tw_segment {
     int slot; /* number in the params' table */
     double l1, l2;
-    bool decays;
+    double lr;   /* factor of the learning rate */
+    bool decays; /* whether weight_decay applies */
 } tw_segment;
 
 /* An optimizer at work on one params' buffer: tables and states on the device, and the runner. */
@@ -23,8 +24,8 @@ typedef struct tw_updater {
     tw_runner *runner;
 } tw_updater;
 
-/* l1= and l2= of a parameter (0 where it has none). */
-double tw_parameter_penalty(const tw_call *parameter, const char *name);
+/* A number among a parameter's attributes (l1, l2, lr); `otherwise` where it has none. */
+double tw_parameter_number(const tw_call *parameter, const char *name, double otherwise);
 
 /* Finds the segments (trainable parameters with a gradient), fills the tables, sets the states to their first values
  * and prepares the launches. has_gradient: by number in the table. gradients: borrowed until destroyed, as is

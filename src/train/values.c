@@ -92,7 +92,7 @@ static tw_node *penalty_term(tw_graph *g, tw_node *sum, tw_node *parameter, cons
 {
     if (number == 0)
         return sum;
-    tw_node *size = tw_emit1(g, tw_emit1(g, parameter, "%s", operator), "sum");
+    tw_node *size = tw_emit1(g, tw_emit1(g, parameter, "%s", operator), "reduce_sum");
     tw_node *term = tw_emit2(g, size, tw_emit_scalar(g, number), "mul");
     return sum ? tw_emit2(g, sum, term, "add") : term;
 }
@@ -114,8 +114,8 @@ static tw_status add_penalty(tw_trainer *t, tw_line *line, tw_error *error)
         const tw_param_slot *slot = &t->params->table.slot[i];
         if (!slot->trainable || !tw_match(line->spec->params, slot->name))
             continue;
-        sum = penalty_term(graph, sum, slot->call->result[0], "abs", tw_parameter_penalty(slot->call, "l1"));
-        sum = penalty_term(graph, sum, slot->call->result[0], "square", tw_parameter_penalty(slot->call, "l2"));
+        sum = penalty_term(graph, sum, slot->call->result[0], "abs", tw_parameter_number(slot->call, "l1", 0));
+        sum = penalty_term(graph, sum, slot->call->result[0], "square", tw_parameter_number(slot->call, "l2", 0));
     }
     if (sum)
         line->penalty = name;
