@@ -216,7 +216,7 @@ static void living_tensors_do_not_share(void)
 static void small_allocations_give_several_buffers(void)
 {
     tw_caps caps = caps_of[TW_FAMILY_SIMD];
-    caps.max_allocation = 256 * 1024;
+    caps.max_allocation = 400 * 1024;
     bench b;
     CHECK_OK(plan_with(&b, convnet, NULL, &caps, NULL), b.error);
     CHECK(b.recipe && b.recipe->n_work > 1 && clashes(b.recipe) == 0);
