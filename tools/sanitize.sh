@@ -43,7 +43,8 @@ for what in "$@"; do
         valgrind)
             have valgrind || stop "valgrind is not installed: apt-get install valgrind"
             part valgrind -- --suite unit --suite plan \
-                --wrap 'valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99'
+                --wrap "valgrind --quiet --suppressions=$PWD/tools/valgrind.supp --leak-check=full \
+                    --errors-for-leak-kinds=definite --error-exitcode=99"
             ;;
         *) stop "unknown part $what: address, thread or valgrind" ;;
     esac

@@ -249,6 +249,32 @@ static void events(void)
     end();
 }
 
+static void profiling(void)
+{
+    begin();
+    EACH_DEVICE(d, b)
+    {
+        char bytes[100] = {0};
+        uint64_t start = 0, stop = 0;
+        tw_buffer *x;
+        tw_queue *queue;
+        tw_event *event = NULL;
+        CHECK_OK(b->buffer_create(d, 100, &x, &error), error);
+        CHECK_OK(b->queue_create(d, false, &queue, &error), error);
+        CHECK_OK(b->write(queue, x, 0, 100, bytes, 0, NULL, NULL, &error), error);
+        for (int i = 0; i < 2; i++) { /* twice is once */
+            CHECK_OK(b->queue_profile(queue, &error), error);
+            CHECK_OK(b->write(queue, x, 0, 100, bytes, 0, NULL, &event, &error), error);
+            CHECK_OK(b->event_wait(event, &error), error);
+            CHECK(b->event_times(event, &start, &stop) == (d->caps.family != TW_FAMILY_HOST) && start <= stop);
+            b->event_release(&event);
+        }
+        b->queue_destroy(d, &queue);
+        b->buffer_destroy(d, &x);
+    }
+    end();
+}
+
 /* ---- selection ---- */
 
 static void listing(void)
@@ -380,4 +406,4 @@ static void without_memory(void)
     end();
 }
 
-TESTS(T(capabilities), T(transfers), T(ranges), T(sizes), T(events), T(listing), T(opening), T(without_memory))
+TESTS(T(capabilities), T(transfers), T(ranges), T(sizes), T(events), T(profiling), T(listing), T(opening), T(without_memory))

@@ -111,6 +111,45 @@ static void launches(void)
     end();
 }
 
+/* Only arguments that changed are set again: each may change alone, a buffer also by another in its place. */
+static void changing_arguments(void)
+{
+    if (!begin())
+        return;
+    enum { ALL = 16 };
+    float x[ALL];
+    tw_buffer *buffer = NULL, *other = NULL;
+    CHECK_OK(build(add_text), error);
+    CHECK_OK(b->kernel_create(device, program, "add", &kernel, &error), error);
+    CHECK_OK(b->buffer_create(device, sizeof x, &other, &error), error);
+    for (int round = 0; round < 6; round++) {
+        b->buffer_destroy(device, &buffer); /* the next may well get the same address */
+        CHECK_OK(b->buffer_create(device, sizeof x, &buffer, &error), error);
+        CHECK_OK(b->fill_zero(queue, buffer, 0, sizeof x, &error), error);
+        CHECK_OK(b->fill_zero(queue, other, 0, sizeof x, &error), error);
+        tw_kernel_arg args[] = {int_arg(1), buffer_arg(buffer, 2), float_arg(1), uint_arg(10)};
+        if (round == 1)
+            args[1].offset = 3;
+        if (round == 2)
+            args[2].value.f = -1;
+        if (round == 3)
+            args[3].value.u = 20;
+        if (round == 4)
+            args[1].buffer = other;
+        for (int twice = 0; twice < 2; twice++)
+            CHECK_OK(b->launch(queue, kernel, 4, args, 1, (int64_t[]){4}, (int[]){1}, 0, NULL, NULL, &error), error);
+        CHECK_OK(b->read(queue, args[1].buffer, 0, sizeof x, x, 0, NULL, NULL, &error), error);
+        CHECK_OK(b->finish(queue, &error), error);
+        for (int i = 0; i < ALL; i++) {
+            const int at = i - (int)args[1].offset;
+            CHECK(x[i] == (at >= 0 && at < 4 ? 2 * (args[2].value.f * (float)at + (float)args[3].value.u) : 0));
+        }
+    }
+    b->buffer_destroy(device, &buffer);
+    b->buffer_destroy(device, &other);
+    end();
+}
+
 static void bad_launches(void)
 {
     if (!begin())
@@ -253,4 +292,4 @@ static void random_numbers(void)
     end();
 }
 
-TESTS(T(launches), T(bad_launches), T(build_errors), T(random_numbers))
+TESTS(T(launches), T(changing_arguments), T(bad_launches), T(build_errors), T(random_numbers))
