@@ -249,6 +249,48 @@ static void shared_weights(void)
     close_bench(&b);
 }
 
+/* Weights in a form of the plan's own (packed for a kernel) follow the weights: on the device as on
+ * the host. */
+static void packed_weights(void)
+{
+    static const char model[] = "thalweg 1\n"
+                                "x = input f32[n,9,9,8]\n"
+                                "c = conv2d(x) filters=20 kernel=3\n"
+                                "y = dense units=12\n";
+    enum { ROOM = 2 * 7 * 7 * 12 };
+    static float x[2 * 9 * 9 * 8], w[3 * 3 * 8 * 20], y[2][4][ROOM];
+    const char *const select[] = {NULL, "host"};
+    int constant = 0;
+    for (int d = 0; d < 2; d++) {
+        bench b = {.context = open_context(NULL, "")};
+        b.device = open_device(b.context, select[d]);
+        b.graph = parse(b.context, model);
+        CHECK_OK(tw_params_create(b.graph, b.device, 3, &b.params, &b.error), b.error);
+        CHECK_OK(tw_plan_create(b.params, 1, outputs_of_small, &(tw_plan_options){.batch = 2},
+                                &b.plan, &b.error),
+                 b.error);
+        for (int i = 0; i < 4; i++) {
+            for (int k = 0; k < (int)(sizeof x / sizeof *x); k++)
+                x[k] = (float)((k * 7 + i) % 11) - 5;
+            for (int k = 0; k < (int)(sizeof w / sizeof *w); k++)
+                w[k] = 0.01f * (float)((k * 5 + i) % 13);
+            if (i != 2) /* once with the weights of the run before */
+                CHECK_OK(tw_params_set(b.params, "c.weight", w, sizeof w, &b.error), b.error);
+            CHECK_OK(tw_plan_run(b.plan, 2, (const void *[]){x}, (void *[]){y[d][i]}, &b.error),
+                     b.error);
+        }
+        char *text = NULL;
+        CHECK_OK(tw_plan_print(b.plan, false, &text, &b.error), b.error);
+        constant += text && strstr(text, "once:") != NULL;
+        tw_text_free(b.context, &text);
+        close_bench(&b);
+    }
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < ROOM; k++)
+            CHECK_NEAR(y[0][i][k], y[1][i][k], 1e-3);
+    CHECK(constant == 1);
+}
+
 static void describes_itself(void)
 {
     bench b;
@@ -379,5 +421,6 @@ static void memory_fails_on_device(void)
 }
 
 TESTS(T(host), T(device), T(unfused), T(unproven), T(simt), T(many_on_host), T(many_on_device),
-      T(three_queues), T(destroyed_early), T(shared_weights), T(describes_itself), T(mistakes),
-      T(host_trace), T(device_trace), T(memory_fails_on_host), T(memory_fails_on_device))
+      T(three_queues), T(destroyed_early), T(shared_weights), T(packed_weights),
+      T(describes_itself), T(mistakes), T(host_trace), T(device_trace), T(memory_fails_on_host),
+      T(memory_fails_on_device))
