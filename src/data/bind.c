@@ -153,19 +153,14 @@ static tw_status bind_input(binder *b, int input, const tw_column *column)
     if (is_one_hot(binding, node)) {
         binding->one_hot = true;
         binding->width = binding->dim[1] = node->shape.dim[1].scale;
-        if (binding->classes && binding->classes != binding->width)
-            return tw_fail(b->error, TW_ERROR_SHAPE,
-                           "input \"%s\" has %lld values a sample and classes=%lld: one-hot labels "
-                           "need as many",
-                           node->name, (long long)binding->width, (long long)binding->classes);
         binding->classes = binding->width;
     } else if (!fits(b, binding, node)) {
         return fail_shape(b, binding, node);
     }
     TW_TRY(check_classes(b, binding, node));
     /* One u8 a sample is a label or a number, not a pixel. */
-    binding->pixels = column->cell == TW_CELL_U8 && is_float(node->type) && !binding->classes &&
-                      tw_column_width(column) > 1;
+    binding->pixels =
+        column->cell == TW_CELL_U8 && is_float(node->type) && tw_column_width(column) > 1;
     tw_binding_limits(binding);
     return tw_convert_check(binding, 0, b->storage->count, b->error);
 }

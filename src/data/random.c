@@ -52,27 +52,25 @@ static tw_status add_column(tw_table *table, const tw_node *node, int64_t count,
                             tw_error *error)
 {
     int64_t dim[TW_MAX_RANK] = {count}, below = tw_input_classes(node);
-    int rank = node->shape.rank;
     tw_cell cell = TW_CELL_F32;
-    if (rank == 0)
+    if (node->shape.rank == 0)
         return tw_fail(error, TW_ERROR_SHAPE, "input \"%s\" has no sizes: data have samples",
                        node->name);
     TW_TRY(shape_of(node, count, dim, error));
-    const bool is_integer = node->type == TW_I32 || node->type == TW_U8 || node->type == TW_BOOL;
     if (node->type == TW_I32 && below == 0)
         return tw_fail(error, TW_ERROR_DATA,
                        "random data for input \"%s\" need to know how large its numbers may be: "
                        "add classes= to it",
                        node->name);
-    if (is_integer || below) {
-        cell = node->type == TW_U8 || node->type == TW_BOOL ? TW_CELL_U8 : TW_CELL_I32;
-        const int64_t most = node->type == TW_BOOL ? 2 : node->type == TW_U8 ? 256 : INT32_MAX;
+    if (node->type == TW_I32) {
+        cell = TW_CELL_I32;
+    } else if (node->type == TW_U8 || node->type == TW_BOOL) {
+        const int64_t most = node->type == TW_BOOL ? 2 : 256;
+        cell = TW_CELL_U8;
         below = below ? TW_MIN(below, most) : most;
-        if (!is_integer && rank == 2 && dim[1] == below)
-            rank = 1; /* one-hot */
     }
     tw_column *column;
-    TW_TRY(tw_table_add(table, node->name, cell, rank, dim, &column, error));
+    TW_TRY(tw_table_add(table, node->name, cell, node->shape.rank, dim, &column, error));
     fill(column, seed, tw_hash_text(node->name), below);
     return TW_OK;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Epochs: batches in order and shuffled, the partial last one, splits, and a thread that can be stopped anywhere.
+// Epochs: batches in order and shuffled, the partial last one, splits, and a thread that can be
+// stopped anywhere.
 #include "data_help.h"
 
 #define SAMPLES 1003
@@ -39,7 +40,8 @@ static int run_epoch(fixture *f, tw_dataset *data, int64_t batch, bool shuffle, 
         for (int64_t i = 0; i < n; i++) {
             seen[total + i] = ((const int32_t *)columns[1])[i];
             for (int k = 0; k < 3; k++)
-                right &= ((const float *)columns[0])[3 * i + k] == (float)seen[total + i] + (float)k * 0.25f;
+                right &= ((const float *)columns[0])[3 * i + k] ==
+                         (float)seen[total + i] + (float)k * 0.25f;
         }
         total += n;
     }
@@ -93,7 +95,8 @@ static void splits(void)
     CHECK_OK(tw_dataset_split(f.data, 0.2, &rest, &f.error), f.error);
     CHECK(tw_dataset_count(f.data) == 802 && tw_dataset_count(rest) == 201);
     CHECK(run_epoch(&f, f.data, 100, false, 0, 0, seen) == 802 && seen[0] == 0 && seen[801] == 801);
-    CHECK(run_epoch(&f, rest, 100, false, 0, 0, seen) == 201 && seen[0] == 802 && seen[200] == 1002);
+    CHECK(run_epoch(&f, rest, 100, false, 0, 0, seen) == 201 && seen[0] == 802 &&
+          seen[200] == 1002);
     CHECK(run_epoch(&f, rest, 100, true, 0, 0, seen) == 201);
     for (int i = 0; i < 201; i++)
         CHECK(seen[i] >= 802);
@@ -163,7 +166,8 @@ static void stops_midway(void)
     }
 }
 
-/* The caller's arrays may change between epochs: labels are checked again, since kernels index by them. */
+/* The caller's arrays may change between epochs: labels are checked again, since kernels index by
+ * them. */
 static void reports_what_the_thread_finds(void)
 {
     fixture f;
@@ -187,5 +191,5 @@ static void reports_what_the_thread_finds(void)
     end(&f);
 }
 
-TESTS(T(gives_batches_in_order), T(shuffles_by_seed_and_epoch), T(splits), T(refuses_splits), T(refuses_misuse),
-      T(stops_midway), T(reports_what_the_thread_finds))
+TESTS(T(gives_batches_in_order), T(shuffles_by_seed_and_epoch), T(splits), T(refuses_splits),
+      T(refuses_misuse), T(stops_midway), T(reports_what_the_thread_finds))

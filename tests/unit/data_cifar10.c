@@ -37,7 +37,8 @@ static void reads_train(void)
     fixture f;
     begin(&f, "image f32[n,32,32,3]", "label i32[n] classes=10", NULL);
     put_train(&f);
-    put_text(&f, "batches.meta.txt", "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n");
+    put_text(&f, "batches.meta.txt",
+             "airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n");
     CHECK_OK(open_spec(&f, "cifar10:%s:train"), f.error);
     const void *const *columns = whole(&f);
     const float *image = columns[0];
@@ -71,7 +72,8 @@ static void names_what_is_wrong(void)
 {
     fixture f;
     begin(&f, "image f32[n,32,32,3]", "label i32[n] classes=10", NULL);
-    CHECK_FAILS(&f, "cifar10:%s:train", TW_ERROR_FILE, "data_batch_1.bin' is missing; looked for data_batch_1.bin to data_batch_5.bin");
+    CHECK_FAILS(&f, "cifar10:%s:train", TW_ERROR_FILE,
+                "data_batch_1.bin' is missing; looked for data_batch_1.bin to data_batch_5.bin");
     put_train(&f);
     remove(at(&f, "data_batch_4.bin"));
     CHECK_FAILS(&f, "cifar10:%s:train", TW_ERROR_FILE, "data_batch_4.bin' is missing");
@@ -85,7 +87,8 @@ static void names_what_is_wrong(void)
     CHECK_FAILS(&f, "cifar10:%s:test", TW_ERROR_FORMAT, "its 0 bytes");
     bytes[0] = 10;
     put(&f, "test_batch.bin", bytes, RECORD);
-    CHECK_FAILS(&f, "cifar10:%s:test", TW_ERROR_FORMAT, "image 0 (counted from 0) has the label 10");
+    CHECK_FAILS(&f, "cifar10:%s:test", TW_ERROR_FORMAT,
+                "image 0 (counted from 0) has the label 10");
     remove(at(&f, "test_batch.bin"));
     CHECK(mkdir(at(&f, "test_batch.bin"), 0777) == 0);
     CHECK_FAILS(&f, "cifar10:%s:test", TW_ERROR_FILE, "it is a folder");
@@ -121,5 +124,5 @@ static void survives_mutations(void)
     end(&f);
 }
 
-TESTS(T(reads_train), T(reads_test_without_names), T(names_what_is_wrong), T(bounds_labels_by_classes),
-      T(survives_missing_memory), T(survives_mutations))
+TESTS(T(reads_train), T(reads_test_without_names), T(names_what_is_wrong),
+      T(bounds_labels_by_classes), T(survives_missing_memory), T(survives_mutations))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CSV: quotes, line ends, labels as numbers and as words, missing values, and every sentence of refusal.
+// CSV: quotes, line ends, labels as numbers and as words, missing values, and every sentence of
+// refusal.
 #include "data_help.h"
 
 static void reads_numbers(void)
@@ -19,7 +20,8 @@ static void reads_numbers(void)
 static void reads_line_ends(void)
 {
     static const char *const texts[] = {"a,b\r\n1,2\r\n3,4\r\n", "a,b\n1,2\n3,4", "a,b\r1,2\r3,4\r",
-                                        "\xef\xbb\xbf" "a,b\n\n1,2\n\n\n3,4\n\n",
+                                        "\xef\xbb\xbf"
+                                        "a,b\n\n1,2\n\n\n3,4\n\n",
                                         "\"a\",\"b\"\r\n\"1\",2\r\n3,\"4\""};
     for (int i = 0; i < 5; i++) {
         fixture f;
@@ -112,8 +114,9 @@ static void takes_classes_from_a_file(void)
     CHECK(y[0] == 0 && y[1] == 2);
     CHECK_TEXT(tw_dataset_class(f.data, 1), "bird");
     put_text(&f, "c.txt", "dog\nbird\nfish\n");
-    CHECK_FAILS(&f, "csv:%s/a.csv,label=kind,classes=%s/c.txt", TW_ERROR_DATA,
-                "row 2 (line 3 of the file), column 2 (\"kind\") is \"cat\", which is none of the classes");
+    CHECK_FAILS(
+        &f, "csv:%s/a.csv,label=kind,classes=%s/c.txt", TW_ERROR_DATA,
+        "row 2 (line 3 of the file), column 2 (\"kind\") is \"cat\", which is none of the classes");
     CHECK_FAILS(&f, "csv:%s/a.csv,label=kind,classes=%s/none", TW_ERROR_FILE, "none");
     end(&f);
 }
@@ -167,7 +170,8 @@ static void names_missing_values(void)
     }
     put_text(&f, "a.csv", "a,b,y\n1,2,\n");
     CHECK_FAILS(&f, "csv:%s/a.csv,label=y,missing=mean", TW_ERROR_DATA, "a missing label");
-    CHECK_FAILS(&f, "csv:%s/a.csv,label=y,missing=drop", TW_ERROR_DATA, "no rows without missing values");
+    CHECK_FAILS(&f, "csv:%s/a.csv,label=y,missing=drop", TW_ERROR_DATA,
+                "no rows without missing values");
     put_text(&f, "a.csv", "a,b,y\n1,,1\n2,,1\n");
     CHECK_FAILS(&f, "csv:%s/a.csv,label=y,missing=mean", TW_ERROR_DATA, "every value of column 2");
     end(&f);
@@ -226,10 +230,12 @@ static void refuses_options(void)
     begin(&f, "x f32[n,2]", "y i32[n]", NULL);
     put_text(&f, "a.csv", "weight,height,kind\n1,2,3\n");
     CHECK_FAILS(&f, "csv:%s/a.csv,label=wieght", TW_ERROR_NAME, "do you mean \"weight\"?");
-    CHECK_FAILS(&f, "csv:%s/a.csv,label=4", TW_ERROR_NAME, "it has 3 columns, the first \"weight\"");
+    CHECK_FAILS(&f, "csv:%s/a.csv,label=4", TW_ERROR_NAME,
+                "it has 3 columns, the first \"weight\"");
     CHECK_FAILS(&f, "csv:%s/a.csv,label=0", TW_ERROR_NAME, "a number from 1");
     CHECK_FAILS(&f, "csv:%s/a.csv,label=1,label=2", TW_ERROR_SYNTAX, "label= twice");
-    CHECK_FAILS(&f, "csv:%s/a.csv,label=1,missing=some", TW_ERROR_SYNTAX, "must be error, drop or mean");
+    CHECK_FAILS(&f, "csv:%s/a.csv,label=1,missing=some", TW_ERROR_SYNTAX,
+                "must be error, drop or mean");
     CHECK_FAILS(&f, "csv:%s/a.csv,label=1,header=maybe", TW_ERROR_SYNTAX, "must be no or yes");
     CHECK_FAILS(&f, "csv:,label=1", TW_ERROR_SYNTAX, "name no file");
     CHECK_FAILS(&f, "csv", TW_ERROR_SYNTAX, "name no file");
@@ -252,7 +258,8 @@ static void reads_across_pieces(void)
     const void *const *columns = whole(&f);
     bool right = tw_dataset_count(f.data) == 20000;
     for (int i = 0; right && i < 20000; i++)
-        right = ((const float *)columns[0])[i] == (float)i + 0.5f && ((const int32_t *)columns[1])[i] == i;
+        right = ((const float *)columns[0])[i] == (float)i + 0.5f &&
+                ((const int32_t *)columns[1])[i] == i;
     CHECK(right);
     end(&f);
 }
@@ -281,5 +288,5 @@ static void survives_mutations(void)
 TESTS(T(reads_numbers), T(reads_line_ends), T(finds_the_label), T(reads_without_header),
       T(reads_words_as_classes), T(reads_many_words), T(takes_classes_from_a_file),
       T(makes_labels_one_hot), T(reads_features_alone), T(names_missing_values),
-      T(names_what_is_no_number), T(refuses_damaged_files), T(refuses_options), T(reads_across_pieces),
-      T(survives_missing_memory), T(survives_mutations))
+      T(names_what_is_no_number), T(refuses_damaged_files), T(refuses_options),
+      T(reads_across_pieces), T(survives_missing_memory), T(survives_mutations))

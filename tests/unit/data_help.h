@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests of data: a folder for files, a context whose memory is counted and can run out, graphs of inputs alone.
+// For tests of data: a folder for files, a context whose memory is counted and can run out, graphs
+// of inputs alone.
 #ifndef TW_TESTS_DATA_HELP_H
 #define TW_TESTS_DATA_HELP_H
 
@@ -180,7 +181,8 @@ static inline uint32_t next_random(uint32_t *state)
     return *state ^= *state << 5;
 }
 
-/* Opens the file `count` times with bytes changed, removed, added or doubled: any status, never a crash or a leak. */
+/* Opens the file `count` times with bytes changed, removed, added or doubled: any status, never a
+ * crash or a leak. */
 static inline void mutate(fixture *f, const char *name, const char *spec, int count)
 {
     static unsigned char bytes[1 << 16], changed[1 << 16];
@@ -195,13 +197,15 @@ static inline void mutate(fixture *f, const char *name, const char *spec, int co
         size_t length = size;
         memcpy(changed, bytes, size);
         for (uint32_t edits = 1 + next_random(&state) % 3; edits > 0 && length > 1; edits--) {
-            const size_t place = next_random(&state) % (next_random(&state) % 2 ? length : (length < 64 ? length : 64));
+            const size_t place = next_random(&state) %
+                                 (next_random(&state) % 2 ? length : (length < 64 ? length : 64));
             switch (next_random(&state) % 5) {
             case 0:
                 changed[place] ^= (unsigned char)(1u << next_random(&state) % 8);
                 break;
             case 1:
-                changed[place] = (unsigned char)(next_random(&state) % 3 ? next_random(&state) : 255);
+                changed[place] =
+                    (unsigned char)(next_random(&state) % 3 ? next_random(&state) : 255);
                 break;
             case 2:
                 length = place + 1;

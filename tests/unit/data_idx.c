@@ -5,7 +5,7 @@
 #include <zlib.h>
 
 /* Two images of 2x3 with bytes 0 to 11, labels 3 and 1. */
-static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0,
+static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0,  0,
                                        0, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255};
 static const unsigned char labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 3, 1};
 
@@ -131,10 +131,12 @@ static void names_what_is_missing(void)
     begin(&f, "image f32[n,6]", "label i32[n] classes=4", NULL);
     CHECK_FAILS(&f, "idx:%s:train", TW_ERROR_FILE, "looked for train-images-idx3-ubyte");
     put(&f, "train-images-idx3-ubyte", images, sizeof images);
-    CHECK_FAILS(&f, "idx:%s:train", TW_ERROR_FILE, "has no labels: looked for train-labels-idx1-ubyte");
+    CHECK_FAILS(&f, "idx:%s:train", TW_ERROR_FILE,
+                "has no labels: looked for train-labels-idx1-ubyte");
     CHECK_FAILS(&f, "idx:%s:test", TW_ERROR_FILE, "t10k-images-idx3-ubyte");
     CHECK_FAILS(&f, "idx:%s/none:train", TW_ERROR_FILE, "is no folder that is there");
-    CHECK_FAILS(&f, "idx:%s/train-images-idx3-ubyte:train", TW_ERROR_FILE, "is a file, not a folder");
+    CHECK_FAILS(&f, "idx:%s/train-images-idx3-ubyte:train", TW_ERROR_FILE,
+                "is a file, not a folder");
     CHECK_FAILS(&f, "idx:%s", TW_ERROR_SYNTAX, "idx:DIR:train|test");
     CHECK_FAILS(&f, "idx:%s:validation", TW_ERROR_SYNTAX, "which set");
     CHECK_FAILS(&f, "idx", TW_ERROR_SYNTAX, "idx:DIR:train|test");
@@ -152,7 +154,8 @@ static void refuses_damaged_files(void)
     put(&f, "train-images-idx3-ubyte", images, sizeof images - 1);
     CHECK_FAILS(&f, "idx:%s:train", TW_ERROR_FORMAT, "announces 12 bytes of data, the file has 27");
     put(&f, "train-images-idx3-ubyte", images, 9);
-    CHECK_FAILS(&f, "idx:%s:train", TW_ERROR_FORMAT, "is truncated: its sizes should have 12 more bytes");
+    CHECK_FAILS(&f, "idx:%s:train", TW_ERROR_FORMAT,
+                "is truncated: its sizes should have 12 more bytes");
     put(&f, "train-images-idx3-ubyte", images, 0);
     CHECK_FAILS(&f, "idx:%s:train", TW_ERROR_FORMAT, "is truncated: its header");
     memcpy(bytes, images, sizeof images);
@@ -219,8 +222,9 @@ static void names_a_label_out_of_range(void)
     fixture f;
     begin(&f, "image f32[n,6]", "label i32[n] classes=3", NULL);
     put_pair(&f);
-    CHECK_FAILS(&f, "idx:%s:train", TW_ERROR_DATA,
-                "row 0 (counted from 0) holds the label 3; input \"label\" takes labels from 0 to 2");
+    CHECK_FAILS(
+        &f, "idx:%s:train", TW_ERROR_DATA,
+        "row 0 (counted from 0) holds the label 3; input \"label\" takes labels from 0 to 2");
     unsigned char more[] = {0, 0, 8, 1, 0, 0, 0, 3, 1, 1, 1};
     put(&f, "train-labels-idx1-ubyte", more, sizeof more);
     CHECK_FAILS(&f, "idx:%s:train", TW_ERROR_SHAPE, "has 2 samples, but");

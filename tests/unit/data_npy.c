@@ -25,9 +25,10 @@ static const unsigned char two_labels[] = {1, 0};
 
 static void put_xy(fixture *f)
 {
-    put_npy(f, "x.npy", 1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }       \n", six,
-            sizeof six);
-    put_npy(f, "y.npy", 1, "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }\n", two_labels, 2);
+    put_npy(f, "x.npy", 1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }       \n",
+            six, sizeof six);
+    put_npy(f, "y.npy", 1, "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }\n",
+            two_labels, 2);
 }
 
 static void reads_versions(void)
@@ -84,7 +85,8 @@ static void reads_bool(void)
 {
     fixture f;
     begin(&f, "x bool[n]", NULL);
-    put_npy(&f, "x.npy", 1, "{'descr': '|b1', 'fortran_order': False, 'shape': (2,)}\n", two_labels, 2);
+    put_npy(&f, "x.npy", 1, "{'descr': '|b1', 'fortran_order': False, 'shape': (2,)}\n", two_labels,
+            2);
     CHECK_OK(open_spec(&f, "npy:%s/x.npy"), f.error);
     const uint8_t *x = whole(&f)[0];
     CHECK(x[0] == 1 && x[1] == 0);
@@ -165,7 +167,8 @@ static void opens_for_some_inputs(void)
     CHECK_HAS(f.error.text, "npy:X.npy,Y.npy");
     char spec[200];
     snprintf(spec, sizeof spec, "npy:%s/x.npy", f.folder);
-    CHECK_OK(tw_dataset_open_for(f.graph, spec, 1, (const char *[]){"x"}, &f.data, &f.error), f.error);
+    CHECK_OK(tw_dataset_open_for(f.graph, spec, 1, (const char *[]){"x"}, &f.data, &f.error),
+             f.error);
     const void *const *columns = whole(&f);
     CHECK(memcmp(columns[0], six, sizeof six) == 0 && columns[1] == NULL);
     tw_dataset_describe(f.data, 0, &array);
@@ -214,15 +217,19 @@ static void bounds_numbers_by_type(void)
     const double large[] = {1, 1e39};
     const int64_t whole_numbers[] = {1, 3000000000};
     begin(&f, "x f32[n]", NULL);
-    put_npy(&f, "x.npy", 1, "{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }\n", large, 16);
-    CHECK_FAILS(&f, "npy:%s/x.npy", TW_ERROR_DATA, "is 1e+39, which input \"x\" of type f32 does not hold");
+    put_npy(&f, "x.npy", 1, "{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }\n", large,
+            16);
+    CHECK_FAILS(&f, "npy:%s/x.npy", TW_ERROR_DATA,
+                "is 1e+39, which input \"x\" of type f32 does not hold");
     end(&f);
     begin(&f, "x i32[n]", NULL);
-    put_npy(&f, "x.npy", 1, "{'descr': '<i8', 'fortran_order': False, 'shape': (2,), }\n", whole_numbers, 16);
+    put_npy(&f, "x.npy", 1, "{'descr': '<i8', 'fortran_order': False, 'shape': (2,), }\n",
+            whole_numbers, 16);
     CHECK_FAILS(&f, "npy:%s/x.npy", TW_ERROR_DATA, "is 3000000000, which input \"x\" of type i32");
     end(&f);
     begin(&f, "x bool[n]", NULL);
-    put_npy(&f, "x.npy", 1, "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }\n", "\1\2", 2);
+    put_npy(&f, "x.npy", 1, "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }\n", "\1\2",
+            2);
     CHECK_FAILS(&f, "npy:%s/x.npy", TW_ERROR_DATA, "is 2, which input \"x\" of type bool");
     end(&f);
 }
@@ -233,26 +240,39 @@ static void refuses_headers(void)
         const char *text, *want;
         tw_status status;
     } bad[] = {
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, -3), }\n", "negative size", TW_ERROR_FORMAT},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 30), }\n", "announces 240 bytes", TW_ERROR_FORMAT},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }\n", "goes on after", TW_ERROR_FORMAT},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, -3), }\n", "negative size",
+         TW_ERROR_FORMAT},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 30), }\n", "announces 240 bytes",
+         TW_ERROR_FORMAT},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }\n", "goes on after",
+         TW_ERROR_FORMAT},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999, 9999999999), }\n",
          "multiply to more than memory", TW_ERROR_FORMAT},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }\n",
          "no tuple of integers", TW_ERROR_FORMAT},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (), }\n", "a single number", TW_ERROR_SHAPE},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (0, 3), }\n", "goes on after", TW_ERROR_FORMAT},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,6), }\n", "more than 8 sizes", TW_ERROR_FORMAT},
-        {"{'descr': '<c8', 'fortran_order': False, 'shape': (3,), }\n", "type '<c8'", TW_ERROR_UNSUPPORTED},
-        {"{'descr': '|O', 'fortran_order': False, 'shape': (3,), }\n", "type '|O'", TW_ERROR_UNSUPPORTED},
-        {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (3,), }\n", "several fields", TW_ERROR_UNSUPPORTED},
-        {"{'descr': '<f4', 'fortran_order': Maybe, 'shape': (3,), }\n", "neither True nor False", TW_ERROR_FORMAT},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (), }\n", "a single number",
+         TW_ERROR_SHAPE},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (0, 3), }\n", "goes on after",
+         TW_ERROR_FORMAT},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,6), }\n",
+         "more than 8 sizes", TW_ERROR_FORMAT},
+        {"{'descr': '<c8', 'fortran_order': False, 'shape': (3,), }\n", "type '<c8'",
+         TW_ERROR_UNSUPPORTED},
+        {"{'descr': '|O', 'fortran_order': False, 'shape': (3,), }\n", "type '|O'",
+         TW_ERROR_UNSUPPORTED},
+        {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (3,), }\n", "several fields",
+         TW_ERROR_UNSUPPORTED},
+        {"{'descr': '<f4', 'fortran_order': Maybe, 'shape': (3,), }\n", "neither True nor False",
+         TW_ERROR_FORMAT},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': 3, }\n", "no tuple", TW_ERROR_FORMAT},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (3 4), }\n", "no tuple", TW_ERROR_FORMAT},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (3 4), }\n", "no tuple",
+         TW_ERROR_FORMAT},
         {"{'descr': '<f4', 'fortran_order': False, }\n", "lacks descr", TW_ERROR_FORMAT},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (6,), 'more': 1}\n", "none of descr", TW_ERROR_FORMAT},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (6,), 'more': 1}\n", "none of descr",
+         TW_ERROR_FORMAT},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (6,)", "no dict", TW_ERROR_FORMAT},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (6,)} x", "goes on after them", TW_ERROR_FORMAT},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (6,)} x", "goes on after them",
+         TW_ERROR_FORMAT},
         {"{'descr': '<f4, 'fortran_order': False}", "", TW_ERROR_UNSUPPORTED},
         {"{'descr': 'f", "no type", TW_ERROR_FORMAT},
         {"[1, 2]\n", "no dict", TW_ERROR_FORMAT},
@@ -313,12 +333,14 @@ static void survives_mutations(void)
     begin(&f, "x f32[n,3]", "y i32[n] classes=2", NULL);
     put_xy(&f);
     mutate(&f, "x.npy", "npy:%s/x.npy,%s/y.npy", 2000);
-    put_npy(&f, "x.npy", 2, "{'descr': '>f2', 'fortran_order': True, 'shape': (2, 3), }\n", six, 12);
+    put_npy(&f, "x.npy", 2, "{'descr': '>f2', 'fortran_order': True, 'shape': (2, 3), }\n", six,
+            12);
     mutate(&f, "x.npy", "npy:%s/x.npy,%s/y.npy", 2000);
     end(&f);
 }
 
 TESTS(T(reads_versions), T(reads_types), T(reads_bool), T(reads_fortran_order),
-      T(reads_large_fortran_order), T(reads_two_files), T(drops_spare_files), T(opens_for_some_inputs),
-      T(names_bad_values), T(bounds_numbers_by_type), T(refuses_headers), T(refuses_damaged_files),
-      T(refuses_other_shapes), T(survives_missing_memory), T(survives_mutations))
+      T(reads_large_fortran_order), T(reads_two_files), T(drops_spare_files),
+      T(opens_for_some_inputs), T(names_bad_values), T(bounds_numbers_by_type), T(refuses_headers),
+      T(refuses_damaged_files), T(refuses_other_shapes), T(survives_missing_memory),
+      T(survives_mutations))
