@@ -335,7 +335,7 @@ static void bad_texts(void)
     refuse("adam beta_1=1", TW_ERROR_SYNTAX, "beta_1");
     refuse("adam clip_norm=1 clip_value=1", TW_ERROR_SYNTAX, "only one");
     refuse("adam schedule=step", TW_ERROR_SYNTAX, "steps=");
-    refuse("adam schedule=stairs", TW_ERROR_SYNTAX, "schedule");
+    refuse("adam schedule=stairs", TW_ERROR_NAME, "schedule");
     refuse("adam clip_norm=0", TW_ERROR_SYNTAX, "above 0");
 }
 
