@@ -7,7 +7,7 @@
 #
 # address: AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer over all suites but api, kernels through PoCL
 # included (the kernels themselves are PoCL's code: canaries and NaN patterns of the op runner watch those). thread: the
-# suites that start threads. valgrind: the unit and plan suites, which need no OpenCL device.
+# suites that start threads. valgrind: the unit and plan suites.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/setup.sh
