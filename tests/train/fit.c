@@ -23,7 +23,7 @@ static const char rings[] = "thalweg 1\n"
                             "logits = dense units=2\n"
                             "prediction = softmax(logits)\n"
                             "loss = cross_entropy(logits, ring)\n"
-                            "train loss=loss optimizer=\"adam lr=0.01 schedule=cosine\" metrics=accuracy\n";
+                            "train loss=loss optimizer=\"adam lr=0.02 schedule=cosine\" metrics=accuracy\n";
 
 static float point[SAMPLES][2];
 static int32_t ring[SAMPLES];
@@ -140,11 +140,11 @@ static void learns_on(const char *device)
     CHECK(tw_trainer_value_count(s.trainer) == 2);
     CHECK_TEXT(tw_trainer_value_name(s.trainer, 0), "loss");
     CHECK_TEXT(tw_trainer_value_name(s.trainer, 1), "accuracy");
-    CHECK_OK(tw_trainer_fit(s.trainer, data, &(tw_fit_options){.epochs = 60}, &s.error), s.error);
+    CHECK_OK(tw_trainer_fit(s.trainer, data, &(tw_fit_options){.epochs = 200}, &s.error), s.error);
     CHECK_OK(tw_trainer_evaluate(s.trainer, data, values, &s.error), s.error);
     CHECK(values[0] < 0.12);
     CHECK(values[1] > 0.98);
-    CHECK(tw_trainer_epoch(s.trainer) == 60);
+    CHECK(tw_trainer_epoch(s.trainer) == 200);
     tw_dataset_destroy(&data);
     session_close(&s);
 }
