@@ -141,7 +141,7 @@ tw_status tw_lines_create(tw_trainer *trainer, tw_error *error)
 
 void tw_lines_destroy(tw_trainer *trainer)
 {
-    for (int i = 0; i < trainer->n_lines; i++) {
+    for (int i = 0; trainer->line && i < trainer->n_lines; i++) {
         tw_runner_destroy(&trainer->line[i].runner);
         tw_updater_destroy(&trainer->line[i].updater);
     }
