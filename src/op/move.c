@@ -404,6 +404,10 @@ static void slice_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, con
     char dims[TW_SHAPE_TEXT], starts[TW_MAX_RANK * 21], steps[TW_MAX_RANK * 21];
     if (!wanted[0])
         return;
+    if (x->rank == 0) { /* nothing to cut */
+        dx[0] = dy[0];
+        return;
+    }
     bound_cuts(call, cuts);
     for (int d = 0, a = 0, b = 0; d < x->rank; d++) {
         a += snprintf(starts + a, sizeof starts - (size_t)a, d ? ",%lld" : "%lld",
