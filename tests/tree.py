@@ -8,6 +8,7 @@ import os
 import re
 import sys
 
+ROWLESS = {"source"}  # input and parameter compute nothing
 SOURCE = (".c", ".h", ".cl", ".def", ".py", ".sh", ".cpp")
 
 
@@ -30,7 +31,7 @@ def words(root, folder):
     while folder:
         path = f"{folder}/meson.build"
         if os.path.isfile(os.path.join(root, path)):
-            return folder, set(re.findall(r"'([^']+)'", read(root, path)))
+            return folder, set(re.findall(r"'([^']+)'", re.sub(r"#.*", "", read(root, path))))
         folder = os.path.dirname(folder)
     return "", set()
 
@@ -53,7 +54,7 @@ def rowless(root):
     text = read(root, "src/op/meson.build")
     words_of_list = re.search(r"^operators = \[(.*?)^\]", text, re.MULTILINE | re.DOTALL).group(1)
     for word in re.findall(r"'(\w+)'", words_of_list):
-        if not os.path.isfile(os.path.join(root, f"tests/op/{word}.c")):
+        if word not in ROWLESS and not os.path.isfile(os.path.join(root, f"tests/op/{word}.c")):
             yield f"src/op/{word}.c has no rows in tests/op/{word}.c"
 
 

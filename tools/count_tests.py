@@ -9,21 +9,29 @@ import json
 import re
 import sys
 
-LINE = re.compile(r"^(not )?ok\b(.*)$", re.MULTILINE)
+LINE = re.compile(r"(not )?ok\b(.*)")
+REMARKS = 8 # lines shown before and after a failure
 
 
 def count(test):
-    """(passed, failed, skipped) of one test program, and the names of what failed."""
+    """(passed, failed, skipped) of one test program, and what to say of its failures."""
     passed = failed = skipped = 0
-    names = []
-    for no, rest in LINE.findall(test.get("stdout") or ""):
-        if no:
+    names, remarks, follows = [], [], 0
+    for line in (test.get("stdout") or "").splitlines():
+        match = LINE.match(line)
+        if line.startswith("#"):
+            if follows > 0: # explains the failure before it
+                names.append(f"    {line}")
+            remarks = [*remarks, f"    {line}"][-REMARKS:]
+            follows -= 1
+        elif match and match.group(1):
             failed += 1
-            names.append(rest.strip())
-        elif re.search(r"#\s*skip", rest, re.IGNORECASE):
-            skipped += 1
-        else:
-            passed += 1
+            names += [match.group(2).strip(), *([] if follows > 0 else remarks)]
+            remarks, follows = [], REMARKS
+        elif match:
+            skip = re.search(r"#\s*skip", line, re.IGNORECASE)
+            skipped, passed = (skipped + 1, passed) if skip else (skipped, passed + 1)
+            remarks, follows = [], 0
     if failed == 0 and test["result"] not in ("OK", "EXPECTEDFAIL", "SKIP"):
         failed = 1
         names.append(f"ended as {test['result']}, exit code {test.get('returncode')}")
@@ -44,7 +52,7 @@ def main():
             *counts, names = count(test)
             totals = [a + b for a, b in zip(totals, counts)]
             for name in names:
-                print(f"failed: {test['name']}: {name}")
+                print(name if name.startswith(" ") else f"failed: {test['name']}: {name}")
     passed, failed, skipped = totals
     if skipped:
         print(f"{skipped} skipped")
