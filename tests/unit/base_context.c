@@ -5,6 +5,7 @@
 #include "failing.h"
 #include "harness.h"
 #include <pthread.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -108,6 +109,7 @@ static void listen(void *user, tw_log_level level, const char *line)
     if (l->inside && !l->context)
         l->overlaps++;
     l->inside = 1;
+    sched_yield(); /* a chance for another thread to come in */
     l->level = level;
     l->longest = TW_MAX(l->longest, strlen(line));
     snprintf(l->lines[l->count % 40], sizeof l->lines[0], "%.99s", line);
