@@ -40,6 +40,8 @@ static tw_status collect(tw_units *units, tw_arena *arena, int count, tw_launch 
     if (!units->unit || !units->of_launch)
         return tw_fail_memory(error);
     for (int i = 0; i < count; i++) {
+        if (launches[i]->product)
+            continue;
         const uint64_t hash = tw_hash_text(launches[i]->macros);
         int found = find_unit(units, launches[i], hash);
         if (found < 0) {
@@ -194,6 +196,17 @@ static tw_status build_singly(tw_programs *programs, const tw_units *units, bool
     return status;
 }
 
+static tw_status make_kernel(const tw_programs *programs, const tw_units *units, const tw_launch *launch, int unit,
+                             tw_kernel **kernel, tw_error *error)
+{
+    const tw_backend *backend = programs->device->backend;
+    if (launch->product)
+        return backend->product_create(programs->device, launch->product, kernel, error);
+    char entry[200];
+    snprintf(entry, sizeof entry, "%s_%d", launch->entry, unit);
+    return backend->kernel_create(programs->device, programs->program[units->unit[unit].program], entry, kernel, error);
+}
+
 static tw_status make_kernels(tw_programs *programs, const tw_units *units, int count,
                               tw_launch *const *launches, bool *guilty, tw_error *error)
 {
@@ -203,18 +216,14 @@ static tw_status make_kernels(tw_programs *programs, const tw_units *units, int 
         return tw_fail_memory(error);
     programs->n_kernels = count;
     for (int i = 0; i < count; i++) {
-        const int unit = units->of_launch[i];
-        char entry[200];
-        snprintf(entry, sizeof entry, "%s_%d", launches[i]->entry, unit);
         tw_error cause;
-        const tw_status status = programs->device->backend->kernel_create(
-            programs->device, programs->program[units->unit[unit].program], entry,
-            &programs->kernel[i], &cause);
+        const tw_status status =
+            make_kernel(programs, units, launches[i], units->of_launch[i], &programs->kernel[i], &cause);
         if (status == TW_OK)
             continue;
         guilty[i] = status == TW_ERROR_BUILD;
         return tw_fail(error, status, "%s: %s of %s: %.800s", launches[i]->label,
-                       launches[i]->entry, launches[i]->file, cause.text);
+                       launches[i]->entry, launches[i]->file ? launches[i]->file : "the library", cause.text);
     }
     return TW_OK;
 }
@@ -233,7 +242,7 @@ static tw_status build_all(tw_programs *programs, tw_arena *arena, int count,
     if (status == TW_ERROR_BUILD)
         status = build_singly(programs, &units, bad, error);
     for (int i = 0; i < count; i++)
-        guilty[i] = bad[units.of_launch[i]];
+        guilty[i] = !launches[i]->product && bad[units.of_launch[i]];
     return status == TW_OK ? make_kernels(programs, &units, count, launches, guilty, error)
                            : status;
 }

@@ -196,7 +196,7 @@ uint64_t tw_proof_key(const tw_candidate *candidate)
         hash = hash_text(hash, tw_kernel_text(tw_program_head(i)));
     for (int i = 0; i < candidate->n_launches; i++) {
         const tw_launch *launch = candidate->launch[i];
-        hash = hash_text(hash, tw_kernel_text(launch->file));
+        hash = hash_text(hash, launch->file ? tw_kernel_text(launch->file) : "library");
         hash = hash_text(hash, launch->macros);
         hash = hash_text(hash, launch->entry);
         for (int a = 0; a < launch->n_args; a++)

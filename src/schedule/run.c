@@ -115,11 +115,10 @@ static tw_status compute(tw_runner *runner, tw_slot *slot, const tw_runtime *run
     return TW_OK;
 }
 
-/* The outputs go to the caller's arrays, or to the slot's own for `received`. */
+/* The outputs go to the slot's own memory for `received`, else to the caller's arrays. */
 static void *target_of(const tw_slot *slot, void *const *outputs, int output)
 {
-    void *target = outputs ? outputs[output] : NULL;
-    return target ? target : slot->received ? slot->host[output] : NULL;
+    return slot->received ? slot->host[output] : outputs ? outputs[output] : NULL;
 }
 
 static int last_read(const tw_runner *runner, const tw_slot *slot, int64_t n, void *const *outputs)

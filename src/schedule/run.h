@@ -50,9 +50,10 @@ tw_recipe *tw_runner_recipe(tw_runner *runner);
 /* "stage=candidate" of every stage that had a choice; NULL-terminated, lives as long as the runner. */
 const char *const *tw_runner_choices(const tw_runner *runner);
 
-/* Enqueues one run, as tw_plan_enqueue, for a batch of runtime->n; runtime's scalars go to the kernels that ask for them. When `received` is not
- * NULL it is called by a later enqueue or wait, in order, once this run's outputs have arrived in host memory of the
- * runner's own (outputs[i] of the recipe, in their host types), and outputs may be NULL. */
+/* Enqueues one run, as tw_plan_enqueue, for a batch of runtime->n; runtime's scalars go to the kernels that ask for
+ * them. When `received` is not NULL it is called by a later enqueue or wait, in order, once this run's outputs have
+ * arrived in host memory of the runner's own (outputs[i] of the recipe, in their host types), and outputs is not
+ * looked at. */
 typedef void (*tw_received)(void *user, int64_t n, const void *const *outputs);
 tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime, const void *const *inputs,
                             void *const *outputs, tw_received received, void *user, tw_error *error);
