@@ -3,8 +3,8 @@
 //
 //     tw_failing memory = {.fail_at = -1};
 //     tw_allocator allocator = {tw_failing_resize, &memory};
-//     ... make a context with it, set memory.fail_at = memory.calls + k, call, expect TW_ERROR_MEMORY, destroy ...
-//     CHECK(memory.live == 0);
+//     ... make a context with it, set memory.fail_at = memory.calls + k, call, expect
+//     TW_ERROR_MEMORY, destroy ... CHECK(memory.live == 0);
 #ifndef TW_TESTS_FAILING_H
 #define TW_TESTS_FAILING_H
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For those who share OpenCL objects with thalweg. Not part of thalweg.h: it needs OpenCL's headers.
+// For those who share OpenCL objects with thalweg. Not part of thalweg.h: it needs OpenCL's
+// headers.
 #ifndef THALWEG_OPENCL_H
 #define THALWEG_OPENCL_H
 
@@ -18,12 +19,13 @@
 extern "C" {
 #endif
 
-/* A device of the caller's OpenCL context, on which thalweg makes queues and buffers of its own. shared and
- * cl_device are retained, and released by tw_device_destroy: the caller may release them at once. cl_device must be
- * one of the context's devices. Errors: ARGUMENT, NO_DEVICE (the device cannot run thalweg: the sentence says why),
- * DEVICE, MEMORY. */
-TW_API TW_NODISCARD tw_status tw_device_from_opencl(tw_context *context, cl_context shared, cl_device_id cl_device,
-                                                    tw_device **device, tw_error *error);
+/* A device of the caller's OpenCL context, on which thalweg makes queues and buffers of its own.
+ * shared and cl_device are retained, and released by tw_device_destroy: the caller may release them
+ * at once. cl_device must be one of the context's devices. Errors: ARGUMENT, NO_DEVICE (the device
+ * cannot run thalweg: the sentence says why), DEVICE, MEMORY. */
+TW_API TW_NODISCARD tw_status tw_device_from_opencl(tw_context *context, cl_context shared,
+                                                    cl_device_id cl_device, tw_device **device,
+                                                    tw_error *error);
 
 #ifdef __cplusplus
 }

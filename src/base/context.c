@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const char *tw_version(void) { return TW_VERSION; }
+const char *tw_version(void)
+{
+    return TW_VERSION;
+}
 
 static void *malloc_resize(void *user, void *pointer, size_t old_size, size_t new_size)
 {
@@ -65,7 +68,8 @@ static bool make_mutexes(tw_context *context)
     return true;
 }
 
-tw_status tw_context_create(const tw_context_options *options, tw_context **context, tw_error *error)
+tw_status tw_context_create(const tw_context_options *options, tw_context **context,
+                            tw_error *error)
 {
     const tw_context_options defaults = {0};
     if (!options)
@@ -73,12 +77,14 @@ tw_status tw_context_create(const tw_context_options *options, tw_context **cont
     if (!context)
         return tw_fail(error, TW_ERROR_ARGUMENT, "tw_context_create: context is NULL");
     if (options->threads < 0)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "tw_context_create: threads is %d, but cannot be negative",
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "tw_context_create: threads is %d, but cannot be negative",
                        (int)options->threads);
     if (options->allocator && !options->allocator->resize)
         return tw_fail(error, TW_ERROR_ARGUMENT, "tw_context_create: allocator->resize is NULL");
 
-    const tw_allocator allocator = options->allocator ? *options->allocator : (tw_allocator){malloc_resize, NULL};
+    const tw_allocator allocator =
+        options->allocator ? *options->allocator : (tw_allocator){malloc_resize, NULL};
     tw_context *made = allocator.resize(allocator.user, NULL, 0, sizeof *made);
     if (!made)
         return tw_fail_memory(error);
@@ -164,4 +170,7 @@ const char *tw_cache_folder(tw_context *context)
     return folder;
 }
 
-int tw_threads(const tw_context *context) { return context->threads; }
+int tw_threads(const tw_context *context)
+{
+    return context->threads;
+}

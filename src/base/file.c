@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files read and written whole, and folders. Messages do not go through strerror: it follows the locale and is not
-// safe among threads.
+// Files read and written whole, and folders. Messages do not go through strerror: it follows the
+// locale and is not safe among threads.
 #include "base/text.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -59,13 +59,15 @@ tw_status tw_fail_file(tw_error *error, const char *what, const char *path, int 
 
 static tw_status fail_limit(tw_error *error, const char *path, size_t limit)
 {
-    return tw_fail(error, TW_ERROR_FILE, "cannot read '%s': it is larger than %zu bytes, the most that is accepted here",
+    return tw_fail(error, TW_ERROR_FILE,
+                   "cannot read '%s': it is larger than %zu bytes, the most that is accepted here",
                    path, limit);
 }
 
-/* Reads until the end, growing: also pipes and files that change meanwhile. expected: the size, where it is known. */
-static tw_status read_all(tw_context *context, int file, const char *path, size_t expected, size_t limit, char **data,
-                          size_t *length, tw_error *error)
+/* Reads until the end, growing: also pipes and files that change meanwhile. expected: the size,
+ * where it is known. */
+static tw_status read_all(tw_context *context, int file, const char *path, size_t expected,
+                          size_t limit, char **data, size_t *length, tw_error *error)
 {
     size_t capacity = expected < SIZE_MAX - 2 ? expected + 2 : expected, count = 0;
     char *buffer = tw_alloc(context, capacity);
@@ -73,7 +75,8 @@ static tw_status read_all(tw_context *context, int file, const char *path, size_
         return tw_fail_memory(error);
     for (;;) {
         if (capacity - count < 2) { /* one byte more to see the end, and one for the closing 0 */
-            char *grown = capacity <= SIZE_MAX / 2 ? tw_resize(context, buffer, 2 * capacity) : NULL;
+            char *grown =
+                capacity <= SIZE_MAX / 2 ? tw_resize(context, buffer, 2 * capacity) : NULL;
             if (!grown) {
                 tw_free(context, buffer);
                 return tw_fail_memory(error);
@@ -92,7 +95,8 @@ static tw_status read_all(tw_context *context, int file, const char *path, size_
         if (got < 0 || (limit && count > limit)) {
             const int code = errno;
             tw_free(context, buffer);
-            return got < 0 ? tw_fail_file(error, "read", path, code) : fail_limit(error, path, limit);
+            return got < 0 ? tw_fail_file(error, "read", path, code)
+                           : fail_limit(error, path, limit);
         }
     }
     buffer[count] = '\0';
@@ -101,8 +105,8 @@ static tw_status read_all(tw_context *context, int file, const char *path, size_
     return TW_OK;
 }
 
-tw_status tw_read_file(tw_context *context, const char *path, size_t limit, char **data, size_t *length,
-                       tw_error *error)
+tw_status tw_read_file(tw_context *context, const char *path, size_t limit, char **data,
+                       size_t *length, tw_error *error)
 {
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     if (file < 0)
@@ -118,8 +122,8 @@ tw_status tw_read_file(tw_context *context, const char *path, size_t limit, char
     else if (S_ISREG(info.st_mode) && (uintmax_t)info.st_size > SIZE_MAX - 2)
         status = tw_fail_memory(error);
     else
-        status = read_all(context, file, path, S_ISREG(info.st_mode) ? (size_t)info.st_size : 4096, limit, data, length,
-                          error);
+        status = read_all(context, file, path, S_ISREG(info.st_mode) ? (size_t)info.st_size : 4096,
+                          limit, data, length, error);
     close(file);
     return status;
 }
@@ -157,7 +161,8 @@ static int write_and_close(int file, int count, const tw_part *parts, bool sync)
     return code;
 }
 
-/* Opens a new file beside path: "PATH.PID.NUMBER.tmp". O_EXCL settles who of several threads gets a name. */
+/* Opens a new file beside path: "PATH.PID.NUMBER.tmp". O_EXCL settles who of several threads gets a
+ * name. */
 static int open_beside(const char *path, char *name, size_t size)
 {
     for (int number = 0; number < 1000; number++) {
@@ -169,7 +174,8 @@ static int open_beside(const char *path, char *name, size_t size)
     return -1;
 }
 
-/* After the rename: lets the folder's new entry survive a power cut. Not every system can, so failures do not count. */
+/* After the rename: lets the folder's new entry survive a power cut. Not every system can, so
+ * failures do not count. */
 static void sync_folder(const char *path, char *folder)
 {
     const char *slash = strrchr(path, '/');
@@ -183,8 +189,9 @@ static void sync_folder(const char *path, char *folder)
     close(file);
 }
 
-/* Follows the symbolic links at path, so that what they point to is replaced and not they (/dev/stdout is one): a text
- * to be freed. *code is 0, ENOMEM or ELOOP. (POSIX without XSI has no realpath, which allocates with malloc besides.) */
+/* Follows the symbolic links at path, so that what they point to is replaced and not they
+ * (/dev/stdout is one): a text to be freed. *code is 0, ENOMEM or ELOOP. (POSIX without XSI has no
+ * realpath, which allocates with malloc besides.) */
 static char *follow_links(tw_context *context, const char *path, int *code)
 {
     enum { MOST_LINKS = 40, LONGEST = 4096 };
@@ -197,7 +204,8 @@ static char *follow_links(tw_context *context, const char *path, int *code)
             return now;
         }
         link[length] = '\0';
-        const char *slash = link[0] == '/' ? NULL : strrchr(now, '/'); /* relative to the link's own folder */
+        const char *slash =
+            link[0] == '/' ? NULL : strrchr(now, '/'); /* relative to the link's own folder */
         tw_text target = {.context = context};
         tw_text_append(&target, now, slash ? (size_t)(slash + 1 - now) : 0);
         tw_text_append(&target, link, (size_t)length);
@@ -228,11 +236,13 @@ static int replace(tw_context *context, const char *path, int count, const tw_pa
     return code;
 }
 
-tw_status tw_write_parts(tw_context *context, const char *path, int count, const tw_part *parts, tw_error *error)
+tw_status tw_write_parts(tw_context *context, const char *path, int count, const tw_part *parts,
+                         tw_error *error)
 {
     struct stat info;
     int code = 0;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) { /* a device or pipe must not be replaced */
+    if (stat(path, &info) == 0 &&
+        !S_ISREG(info.st_mode)) { /* a device or pipe must not be replaced */
         const int file = open(path, O_WRONLY | O_CLOEXEC);
         code = file < 0 ? errno : write_and_close(file, count, parts, false);
     } else {
@@ -246,7 +256,8 @@ tw_status tw_write_parts(tw_context *context, const char *path, int count, const
     return code ? tw_fail_file(error, "write", path, code) : TW_OK;
 }
 
-tw_status tw_write_file(tw_context *context, const char *path, const void *data, size_t length, tw_error *error)
+tw_status tw_write_file(tw_context *context, const char *path, const void *data, size_t length,
+                        tw_error *error)
 {
     return tw_write_parts(context, path, 1, &(tw_part){data, length}, error);
 }
@@ -258,7 +269,8 @@ static int make_one(const char *path)
     if (mkdir(path, 0777) == 0)
         return 0;
     const int code = errno;
-    struct stat info; /* also when the reason was another: a read-only parent of a folder that exists */
+    struct stat
+        info; /* also when the reason was another: a read-only parent of a folder that exists */
     if (stat(path, &info) == 0)
         return S_ISDIR(info.st_mode) ? 0 : EEXIST;
     return code;

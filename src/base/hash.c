@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// FNV-1a, 64 bits (Fowler, Noll, Vo): small, the same everywhere, good enough for names and cache keys.
+// FNV-1a, 64 bits (Fowler, Noll, Vo): small, the same everywhere, good enough for names and cache
+// keys.
 #include "base/hash.h"
 #include <string.h>
 
@@ -11,4 +12,7 @@ uint64_t tw_hash(uint64_t start, const void *data, size_t length)
     return start;
 }
 
-uint64_t tw_hash_text(const char *text) { return tw_hash(TW_HASH_START, text, strlen(text)); }
+uint64_t tw_hash_text(const char *text)
+{
+    return tw_hash(TW_HASH_START, text, strlen(text));
+}

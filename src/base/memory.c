@@ -4,7 +4,8 @@
 #include "base/text.h"
 #include <limits.h>
 
-/* Before each allocation stands its size, because the allocator is told the old size and tw_free is not. */
+/* Before each allocation stands its size, because the allocator is told the old size and tw_free is
+ * not. */
 typedef union header {
     size_t size; /* of the whole, header included */
     max_align_t align;
@@ -12,7 +13,8 @@ typedef union header {
 
 void *tw_resize(tw_context *context, void *pointer, size_t new_size)
 {
-    if (new_size > PTRDIFF_MAX - sizeof(header)) /* what allocators may add their own few bytes to */
+    if (new_size >
+        PTRDIFF_MAX - sizeof(header)) /* what allocators may add their own few bytes to */
         return NULL;
     header *old = pointer ? (header *)pointer - 1 : NULL;
     header *made = context->allocator.resize(context->allocator.user, old, old ? old->size : 0,
@@ -23,7 +25,10 @@ void *tw_resize(tw_context *context, void *pointer, size_t new_size)
     return made + 1;
 }
 
-void *tw_alloc(tw_context *context, size_t size) { return tw_resize(context, NULL, size); }
+void *tw_alloc(tw_context *context, size_t size)
+{
+    return tw_resize(context, NULL, size);
+}
 
 void *tw_calloc(tw_context *context, size_t count, size_t size)
 {

@@ -9,11 +9,13 @@
 #include <xlocale.h>
 #endif
 
-/* A number has at most 767 digits that matter; with sign, zeros and exponent the buffer is ample for any that is meant. */
+/* A number has at most 767 digits that matter; with sign, zeros and exponent the buffer is ample
+ * for any that is meant. */
 #define LONGEST_NUMBER 1000
 
-/* Makes the C locale that of the calling thread (POSIX 2008); leave_c takes back what it was. On the C libraries at
- * hand this allocates nothing. Should it fail all the same, the program's locale has to do. */
+/* Makes the C locale that of the calling thread (POSIX 2008); leave_c takes back what it was. On
+ * the C libraries at hand this allocates nothing. Should it fail all the same, the program's locale
+ * has to do. */
 typedef struct c_locale {
     locale_t made, before;
 } c_locale;
@@ -42,7 +44,8 @@ int tw_vformat(char *buffer, size_t size, const char *format, va_list args)
     return length;
 }
 
-/* A decimal number taken apart: sign, digits as an integer as far as it holds them, power of ten. */
+/* A decimal number taken apart: sign, digits as an integer as far as it holds them, power of ten.
+ */
 typedef struct decimal {
     bool negative, exact; /* exact: mantissa holds all digits */
     uint64_t mantissa;
@@ -133,17 +136,19 @@ static bool parse_slow(const char *text, size_t length, double *value)
 
 bool tw_parse_double(const char *text, size_t length, double *value)
 {
-    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     decimal number;
     if (!scan(text, length, &number))
         return parse_special(text, length, value);
-    /* Clinger (1990): both operands are exact doubles, so that one operation rounds right. Nearly all numbers of a
-     * data file go this way. */
+    /* Clinger (1990): both operands are exact doubles, so that one operation rounds right. Nearly
+     * all numbers of a data file go this way. */
     const int64_t exponent = number.exponent;
     if (number.exact && number.mantissa <= (uint64_t)1 << 53 && exponent >= -22 && exponent <= 22) {
         const double mantissa = (double)number.mantissa;
-        const double parsed = exponent < 0 ? mantissa / power[-exponent] : mantissa * power[exponent];
+        const double parsed =
+            exponent < 0 ? mantissa / power[-exponent] : mantissa * power[exponent];
         *value = number.negative ? -parsed : parsed;
         return true;
     }

@@ -19,16 +19,25 @@ static tw_dim make(int64_t scale, uint32_t letters)
     return (tw_dim){scale, scale == 0 ? 0 : letters};
 }
 
-bool tw_dim_known(tw_dim dim) { return dim.scale >= 0; }
+bool tw_dim_known(tw_dim dim)
+{
+    return dim.scale >= 0;
+}
 
-bool tw_dim_fixed(tw_dim dim) { return dim.scale >= 0 && dim.letters == 0; }
+bool tw_dim_fixed(tw_dim dim)
+{
+    return dim.scale >= 0 && dim.letters == 0;
+}
 
 bool tw_dim_equal(tw_dim a, tw_dim b)
 {
     return a.scale >= 0 && a.scale == b.scale && (a.letters == b.letters || a.scale == 0);
 }
 
-bool tw_dim_is_one(tw_dim dim) { return dim.scale == 1 && dim.letters == 0; }
+bool tw_dim_is_one(tw_dim dim)
+{
+    return dim.scale == 1 && dim.letters == 0;
+}
 
 tw_dim tw_dim_multiply(tw_dim a, tw_dim b)
 {
@@ -71,7 +80,10 @@ tw_dim tw_shape_span(const tw_shape *shape, int from, int to)
     return product;
 }
 
-tw_dim tw_shape_count(const tw_shape *shape) { return tw_shape_span(shape, 0, shape->rank); }
+tw_dim tw_shape_count(const tw_shape *shape)
+{
+    return tw_shape_span(shape, 0, shape->rank);
+}
 
 bool tw_shape_equal(const tw_shape *a, const tw_shape *b)
 {

@@ -85,6 +85,7 @@ tw_status tw_fail_at(tw_error *error, tw_status code, int line, int column, cons
 
 tw_status tw_fail_memory(tw_error *error)
 {
-    return tw_fail(error, TW_ERROR_MEMORY, "out of host memory: close other programs, or make the model, "
-                                           "the batch or the data set smaller");
+    return tw_fail(error, TW_ERROR_MEMORY,
+                   "out of host memory: close other programs, or make the model, "
+                   "the batch or the data set smaller");
 }

@@ -36,7 +36,10 @@ void tw_text_append(tw_text *text, const char *data, size_t length)
     text->data[text->length] = '\0';
 }
 
-void tw_text_puts(tw_text *text, const char *data) { tw_text_append(text, data, strlen(data)); }
+void tw_text_puts(tw_text *text, const char *data)
+{
+    tw_text_append(text, data, strlen(data));
+}
 
 void tw_text_printf(tw_text *text, const char *format, ...)
 {
@@ -56,12 +59,17 @@ void tw_text_printf(tw_text *text, const char *format, ...)
     text->length += (size_t)length;
 }
 
-/* Bytes of the UTF-8 character at text (which is 0-terminated), 0 if it is none. Overlong forms, surrogates and what
- * lies beyond U+10FFFF are none. */
+/* Bytes of the UTF-8 character at text (which is 0-terminated), 0 if it is none. Overlong forms,
+ * surrogates and what lies beyond U+10FFFF are none. */
 static int utf8_length(const unsigned char *text)
 {
     const unsigned char lead = text[0];
-    const int length = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    const int length = lead < 0x80   ? 1
+                       : lead < 0xc2 ? 0
+                       : lead < 0xe0 ? 2
+                       : lead < 0xf0 ? 3
+                       : lead < 0xf5 ? 4
+                                     : 0;
     for (int i = 1; i < length; i++)
         if ((text[i] & 0xc0) != 0x80)
             return 0;
@@ -110,16 +118,20 @@ void tw_text_clear(tw_text *text)
     *text = (tw_text){.context = text->context};
 }
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
 #define LONGEST_WORD 63
 
-/* Edits (insert, delete, replace, swap neighbours: Damerau's, as optimal string alignment) that make b of a, letters'
- * case aside. Both are at most LONGEST_WORD long. */
+/* Edits (insert, delete, replace, swap neighbours: Damerau's, as optimal string alignment) that
+ * make b of a, letters' case aside. Both are at most LONGEST_WORD long. */
 static int edit_distance(const char *a, const char *b)
 {
     const int n = (int)strlen(a), m = (int)strlen(b);
-    int row[3][LONGEST_WORD + 1]; /* row i % 3: distances of a's first i letters to each start of b */
+    int row[3]
+           [LONGEST_WORD + 1]; /* row i % 3: distances of a's first i letters to each start of b */
     for (int j = 0; j <= m; j++)
         row[0][j] = j;
     for (int i = 1; i <= n; i++) {
@@ -130,7 +142,8 @@ static int edit_distance(const char *a, const char *b)
             const bool same = lower(a[i - 1]) == lower(b[j - 1]);
             int best = TW_MIN(before[j] + 1, now[j - 1] + 1);
             best = TW_MIN(best, before[j - 1] + !same);
-            if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) && lower(a[i - 2]) == lower(b[j - 1]))
+            if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
+                lower(a[i - 2]) == lower(b[j - 1]))
                 best = TW_MIN(best, second[j - 2] + 1);
             now[j] = best;
         }
@@ -149,7 +162,8 @@ int tw_nearest(const char *word, const char *const *candidates, int count)
         if (other > LONGEST_WORD)
             continue;
         const int distance = edit_distance(word, candidates[i]);
-        const int limit = (int)(TW_MAX(length, other) + 1) / 3; /* a third of the letters may be wrong */
+        const int limit =
+            (int)(TW_MAX(length, other) + 1) / 3; /* a third of the letters may be wrong */
         if (distance <= limit && (nearest < 0 || distance < least)) {
             nearest = i;
             least = distance;
@@ -158,7 +172,8 @@ int tw_nearest(const char *word, const char *const *candidates, int count)
     return nearest;
 }
 
-/* One alternative, pattern[0] to end. On a mismatch the last star takes one letter more; earlier stars need no retry. */
+/* One alternative, pattern[0] to end. On a mismatch the last star takes one letter more; earlier
+ * stars need no retry. */
 static bool match_one(const char *pattern, const char *end, const char *text)
 {
     const char *star = NULL, *after = NULL;

@@ -4,7 +4,8 @@
 #include "base/text.h"
 #include <stdlib.h>
 
-tw_status tw_device_list(tw_context *context, tw_device_info *infos, int32_t capacity, int32_t *count, tw_error *error)
+tw_status tw_device_list(tw_context *context, tw_device_info *infos, int32_t capacity,
+                         int32_t *count, tw_error *error)
 {
     if (!context || !count || capacity < 0 || (capacity > 0 && !infos))
         return tw_fail(error, TW_ERROR_ARGUMENT, "tw_device_list: an argument is NULL or negative");
@@ -34,7 +35,10 @@ static tw_status list_all(tw_context *context, tw_device_info **infos, int *coun
     return TW_OK;
 }
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
 /* Is part in text, in any case? */
 static bool contains(const char *text, const char *part)
@@ -69,7 +73,8 @@ static bool is_meant(const tw_device_info *info, const char *select)
     return contains(info->name, select) || contains(info->platform, select);
 }
 
-/* The best of those meant: usable before unusable; without a selector GPUs before others; then the first. */
+/* The best of those meant: usable before unusable; without a selector GPUs before others; then the
+ * first. */
 static int choose(const tw_device_info *infos, int count, const char *select)
 {
     int best = -1, best_rank = -1;
@@ -84,25 +89,28 @@ static int choose(const tw_device_info *infos, int count, const char *select)
     return best;
 }
 
-static tw_status fail_none(tw_context *context, const tw_device_info *infos, int count, const char *select,
-                           tw_error *error)
+static tw_status fail_none(tw_context *context, const tw_device_info *infos, int count,
+                           const char *select, tw_error *error)
 {
     if (count == 0)
         return tw_fail(error, TW_ERROR_NO_DEVICE,
-                       "no OpenCL device was found%s%s%s: install a driver for the GPU, or PoCL for the CPU (Debian: "
+                       "no OpenCL device was found%s%s%s: install a driver for the GPU, or PoCL "
+                       "for the CPU (Debian: "
                        "pocl-opencl-icd), or choose the device 'host', which is slow",
                        select ? " ('" : "", select ? select : "", select ? "' was asked for)" : "");
     tw_text text = {.context = context};
     for (int i = 0; i < count; i++)
-        tw_text_printf(&text, "%s%s '%s' (%s)", i ? ", " : "", infos[i].selector, infos[i].name, infos[i].platform);
-    const tw_status status =
-        tw_fail(error, TW_ERROR_NO_DEVICE, "no OpenCL device is meant by '%s': there is %.700s, and 'host'",
-                select ? select : "", text.data && !text.failed ? text.data : "another");
+        tw_text_printf(&text, "%s%s '%s' (%s)", i ? ", " : "", infos[i].selector, infos[i].name,
+                       infos[i].platform);
+    const tw_status status = tw_fail(
+        error, TW_ERROR_NO_DEVICE, "no OpenCL device is meant by '%s': there is %.700s, and 'host'",
+        select ? select : "", text.data && !text.failed ? text.data : "another");
     tw_text_clear(&text);
     return status;
 }
 
-tw_status tw_device_open(tw_context *context, const char *select, tw_device **device, tw_error *error)
+tw_status tw_device_open(tw_context *context, const char *select, tw_device **device,
+                         tw_error *error)
 {
     if (!context || !device)
         return tw_fail(error, TW_ERROR_ARGUMENT, "tw_device_open: context or device is NULL");
@@ -121,8 +129,9 @@ tw_status tw_device_open(tw_context *context, const char *select, tw_device **de
     if (chosen < 0)
         status = fail_none(context, infos, count, select, error);
     else if (!infos[chosen].usable)
-        status = tw_fail(error, TW_ERROR_NO_DEVICE, "device %s '%s' (%s) cannot be used: %s", infos[chosen].selector,
-                         infos[chosen].name, infos[chosen].platform, infos[chosen].why_not);
+        status = tw_fail(error, TW_ERROR_NO_DEVICE, "device %s '%s' (%s) cannot be used: %s",
+                         infos[chosen].selector, infos[chosen].name, infos[chosen].platform,
+                         infos[chosen].why_not);
     else
         status = tw_opencl_open(context, infos[chosen].selector, device, error);
     tw_free(context, infos);
@@ -137,4 +146,7 @@ void tw_device_destroy(tw_device **device)
     *device = NULL;
 }
 
-void tw_device_describe(const tw_device *device, tw_device_info *info) { *info = device->info; }
+void tw_device_describe(const tw_device *device, tw_device_info *info)
+{
+    *info = device->info;
+}

@@ -29,7 +29,8 @@ static void errors(void)
     CHECK_TEXT(error.text, "no name");
     CHECK(tw_fail_at(&error, TW_ERROR_SYNTAX, 3, 7, "bad %d", 1) == TW_ERROR_SYNTAX);
     CHECK(error.line == 3 && error.column == 7);
-    CHECK(tw_fail(&error, TW_ERROR_FILE, "while reading: %s", error.text) == TW_ERROR_FILE); /* wraps itself */
+    CHECK(tw_fail(&error, TW_ERROR_FILE, "while reading: %s", error.text) ==
+          TW_ERROR_FILE); /* wraps itself */
     CHECK_TEXT(error.text, "while reading: bad 1");
     CHECK(tw_fail(NULL, TW_ERROR_DATA, "unseen") == TW_ERROR_DATA);
     CHECK(tw_fail_memory(&error) == TW_ERROR_MEMORY);
@@ -39,14 +40,16 @@ static void errors(void)
 static void long_errors(void)
 {
     char text[1200];
-    /* Each of the four last bytes that fit may be within a character of 4 bytes: none may be cut in two. */
+    /* Each of the four last bytes that fit may be within a character of 4 bytes: none may be cut in
+     * two. */
     for (size_t shift = 0; shift < 4; shift++) {
         memset(text, 'x', shift);
         for (size_t i = shift; i + 4 < sizeof text; i += 4)
             memcpy(text + i, "\xf0\x9f\x98\x80", 5);
         tw_fail(&error, TW_ERROR_NAME, "%s", text);
         const size_t length = strlen(error.text);
-        CHECK((length - shift) % 4 == 0 && length >= sizeof error.text - 4 && length < sizeof error.text);
+        CHECK((length - shift) % 4 == 0 && length >= sizeof error.text - 4 &&
+              length < sizeof error.text);
         CHECK(memcmp(error.text, text, length) == 0);
     }
     memset(text, 'x', sizeof text - 1);
@@ -67,9 +70,11 @@ static void create(void)
     tw_context_destroy(NULL);
 
     CHECK(tw_context_create(NULL, NULL, &error) == TW_ERROR_ARGUMENT);
-    CHECK(tw_context_create(&(tw_context_options){.threads = -1}, &context, &error) == TW_ERROR_ARGUMENT);
+    CHECK(tw_context_create(&(tw_context_options){.threads = -1}, &context, &error) ==
+          TW_ERROR_ARGUMENT);
     const tw_allocator none = {NULL, NULL};
-    CHECK(tw_context_create(&(tw_context_options){.allocator = &none}, &context, &error) == TW_ERROR_ARGUMENT);
+    CHECK(tw_context_create(&(tw_context_options){.allocator = &none}, &context, &error) ==
+          TW_ERROR_ARGUMENT);
     CHECK(context == NULL);
     CHECK_OK(tw_context_create(&(tw_context_options){.threads = 3}, &context, &error), error);
     CHECK(tw_threads(context) == 3);
@@ -126,7 +131,9 @@ static void log_lines(void)
 {
     listener l = {0};
     tw_context *context;
-    CHECK_OK(tw_context_create(&(tw_context_options){.log = listen, .log_user = &l}, &context, &error), error);
+    CHECK_OK(
+        tw_context_create(&(tw_context_options){.log = listen, .log_user = &l}, &context, &error),
+        error);
     tw_log(context, TW_LOG_WARNING, "one %d\ntwo\r\n\n%s", 1, "three\n");
     CHECK(l.count == 3 && l.level == TW_LOG_WARNING);
     CHECK_TEXT(l.lines[0], "one 1");
@@ -159,7 +166,9 @@ static void log_from_threads(void)
 {
     listener l = {0};
     tw_context *context;
-    CHECK_OK(tw_context_create(&(tw_context_options){.log = listen, .log_user = &l}, &context, &error), error);
+    CHECK_OK(
+        tw_context_create(&(tw_context_options){.log = listen, .log_user = &l}, &context, &error),
+        error);
     pthread_t threads[4];
     for (int i = 0; i < 4; i++)
         CHECK(pthread_create(&threads[i], NULL, log_much, context) == 0);
@@ -177,7 +186,8 @@ static char folder[200];
 static const char *cache_of(const char *option, char *buffer)
 {
     tw_context *context;
-    CHECK_OK(tw_context_create(&(tw_context_options){.cache_folder = option}, &context, &error), error);
+    CHECK_OK(tw_context_create(&(tw_context_options){.cache_folder = option}, &context, &error),
+             error);
     const char *found = tw_cache_folder(context);
     CHECK(found == tw_cache_folder(context));
     strcpy(buffer, found ? found : "");
@@ -241,5 +251,5 @@ static void cache_folder(void)
     CHECK(system(path) == 0);
 }
 
-TESTS(T(statuses), T(errors), T(long_errors), T(create), T(create_without_memory), T(log_lines), T(log_from_threads),
-      T(cache_folder))
+TESTS(T(statuses), T(errors), T(long_errors), T(create), T(create_without_memory), T(log_lines),
+      T(log_from_threads), T(cache_folder))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files read and written whole: limits, links, failures that leave the old file and nothing else behind.
+// Files read and written whole: limits, links, failures that leave the old file and nothing else
+// behind.
 #include "base/text.h"
 #include "failing.h"
 #include "harness.h"
@@ -23,7 +24,8 @@ static void begin(void)
 {
     const tw_allocator allocator = {tw_failing_resize, &memory};
     memory = (tw_failing){.fail_at = -1};
-    CHECK_OK(tw_context_create(&(tw_context_options){.allocator = &allocator, .cache_folder = ""}, &context, &error),
+    CHECK_OK(tw_context_create(&(tw_context_options){.allocator = &allocator, .cache_folder = ""},
+                               &context, &error),
              error);
     strcpy(folder, "/tmp/tw_test_file_XXXXXX");
     CHECK(mkdtemp(folder) != NULL);
@@ -54,7 +56,8 @@ static bool holds(const char *path, const char *want)
     size_t length = 0;
     if (tw_read_file(context, path, 0, &data, &length, &error) != TW_OK)
         return false;
-    const bool same = length == strlen(want) && memcmp(data, want, length + 1) == 0; /* 0-terminated, too */
+    const bool same =
+        length == strlen(want) && memcmp(data, want, length + 1) == 0; /* 0-terminated, too */
     tw_free(context, data);
     return same;
 }
@@ -116,7 +119,8 @@ static void read_failures(void)
     CHECK_HAS(error.text, "not a folder");
     for (int i = 0; i < 2; i++) {
         memory.fail_at = memory.calls;
-        CHECK(tw_read_file(context, i ? "/dev/null" : in("a"), 0, &data, &length, &error) == TW_ERROR_MEMORY);
+        CHECK(tw_read_file(context, i ? "/dev/null" : in("a"), 0, &data, &length, &error) ==
+              TW_ERROR_MEMORY);
     }
     CHECK(data == folder && length == 77); /* results stay untouched */
     CHECK_OK(tw_read_file(context, in("a"), 5, &data, &length, &error), error);
@@ -286,5 +290,5 @@ static void sentences(void)
     CHECK_TEXT(error.text, "cannot read 'x': system error 9999");
 }
 
-TESTS(T(write_and_read), T(read_failures), T(pipes), T(links), T(write_failures), T(write_without_memory), T(size_limit),
-      T(full_disk), T(folders), T(sentences))
+TESTS(T(write_and_read), T(read_failures), T(pipes), T(links), T(write_failures),
+      T(write_without_memory), T(size_limit), T(full_disk), T(folders), T(sentences))

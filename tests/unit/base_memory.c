@@ -14,7 +14,8 @@ static tw_context *make(void)
     const tw_allocator allocator = {tw_failing_resize, &memory};
     tw_context *context = NULL;
     memory = (tw_failing){.fail_at = -1};
-    CHECK_OK(tw_context_create(&(tw_context_options){.allocator = &allocator, .cache_folder = ""}, &context, &error),
+    CHECK_OK(tw_context_create(&(tw_context_options){.allocator = &allocator, .cache_folder = ""},
+                               &context, &error),
              error);
     return context;
 }
@@ -25,7 +26,10 @@ static void end(tw_context *context)
     CHECK(memory.live == 0 && memory.bytes == 0 && memory.wrong == 0);
 }
 
-static bool aligned(const void *pointer) { return (uintptr_t)pointer % _Alignof(max_align_t) == 0; }
+static bool aligned(const void *pointer)
+{
+    return (uintptr_t)pointer % _Alignof(max_align_t) == 0;
+}
 
 static void allocation(void)
 {
@@ -168,7 +172,8 @@ static void hashes(void)
     CHECK(tw_hash_text("a") == 0xaf63dc4c8601ec8cu);
     CHECK(tw_hash_text("foobar") == 0x85944171f73967e8u);
     CHECK(tw_hash(tw_hash_text("foo"), "bar", 3) == tw_hash_text("foobar"));
-    CHECK(tw_hash(TW_HASH_START, "\xff", 1) == (TW_HASH_START ^ 0xffu) * 0x100000001b3u); /* bytes are unsigned */
+    CHECK(tw_hash(TW_HASH_START, "\xff", 1) ==
+          (TW_HASH_START ^ 0xffu) * 0x100000001b3u); /* bytes are unsigned */
 }
 
 TESTS(T(allocation), T(overflow), T(growing), T(arena), T(types), T(array_counts), T(hashes))

@@ -10,8 +10,8 @@ static void known_answers(void)
     static const uint32_t cases[3][10] = {
         {0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
         {~0u, ~0u, ~0u, ~0u, ~0u, ~0u, 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
-        {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb, 0x5001e420,
-         0x24126ea1},
+        {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09,
+         0x94fdcceb, 0x5001e420, 0x24126ea1},
     };
     for (int i = 0; i < 3; i++) {
         uint32_t out[4];
@@ -25,11 +25,13 @@ static const tw_random stream = {0x123456789abcdef0u, 0xfedcba9876543210u, 2, 5}
 static void words(void)
 {
     /* The convention of random.h, spelt out for elements on both sides of 2^34. */
-    static const uint64_t elements[] = {0, 1, 7, ((uint64_t)1 << 34) - 1, (uint64_t)1 << 34, ((uint64_t)5 << 34) + 6};
+    static const uint64_t elements[] = {
+        0, 1, 7, ((uint64_t)1 << 34) - 1, (uint64_t)1 << 34, ((uint64_t)5 << 34) + 6};
     const uint32_t key[2] = {0x9abcdef0u, 0x12345678u};
     for (int i = 0; i < 6; i++) {
         const uint64_t e = elements[i];
-        const uint32_t counter[4] = {(uint32_t)(e / 4), 5, 0x76543210u ^ (uint32_t)(e / ((uint64_t)1 << 34)),
+        const uint32_t counter[4] = {(uint32_t)(e / 4), 5,
+                                     0x76543210u ^ (uint32_t)(e / ((uint64_t)1 << 34)),
                                      0xfedcba98u ^ 2u};
         uint32_t out[4];
         tw_philox(key, counter, out);
@@ -69,7 +71,8 @@ static void uniform(void)
         before = u;
         bins[(int)(u * 100)]++;
     }
-    /* Five standard deviations: of the mean 1/sqrt(12 N), of the mean square sqrt(4/45 / N), of the product 1/(12 sqrt(N)). */
+    /* Five standard deviations: of the mean 1/sqrt(12 N), of the mean square sqrt(4/45 / N), of the
+     * product 1/(12 sqrt(N)). */
     const double root = sqrt(SAMPLES);
     CHECK_NEAR(sum / SAMPLES, 0.5, 5 / sqrt(12) / root);
     CHECK_NEAR(squares / SAMPLES, 1.0 / 3, 5 * sqrt(4.0 / 45) / root);

@@ -8,11 +8,15 @@
 #define SIZE(scale, letters) ((tw_dim){(scale), (letters)})
 static const tw_dim unknown = {-1, 0};
 
-static bool same(tw_dim a, tw_dim b) { return a.scale == b.scale && a.letters == b.letters; }
+static bool same(tw_dim a, tw_dim b)
+{
+    return a.scale == b.scale && a.letters == b.letters;
+}
 
 static void properties(void)
 {
-    CHECK(tw_dim_known(TW_DIM(3)) && tw_dim_known(SIZE(1, N)) && tw_dim_known(TW_DIM(0)) && !tw_dim_known(unknown));
+    CHECK(tw_dim_known(TW_DIM(3)) && tw_dim_known(SIZE(1, N)) && tw_dim_known(TW_DIM(0)) &&
+          !tw_dim_known(unknown));
     CHECK(tw_dim_fixed(TW_DIM(3)) && !tw_dim_fixed(SIZE(1, N)) && !tw_dim_fixed(unknown));
     CHECK(tw_dim_equal(SIZE(2, N), SIZE(2, N)) && !tw_dim_equal(SIZE(2, N), SIZE(2, T_)));
     CHECK(!tw_dim_equal(SIZE(2, N), TW_DIM(2)) && !tw_dim_equal(unknown, unknown));
@@ -41,8 +45,10 @@ static void products(void)
 
 static void values(void)
 {
-    CHECK(tw_dim_at(SIZE(3, N), 5) == 15 && tw_dim_at(TW_DIM(3), 5) == 3 && tw_dim_at(unknown, 5) == -1);
-    CHECK(tw_dim_at(SIZE(INT64_MAX, N), 2) == -1 && tw_dim_at(SIZE(3, N), 0) == 0 && tw_dim_at(SIZE(3, N), -1) == -1);
+    CHECK(tw_dim_at(SIZE(3, N), 5) == 15 && tw_dim_at(TW_DIM(3), 5) == 3 &&
+          tw_dim_at(unknown, 5) == -1);
+    CHECK(tw_dim_at(SIZE(INT64_MAX, N), 2) == -1 && tw_dim_at(SIZE(3, N), 0) == 0 &&
+          tw_dim_at(SIZE(3, N), -1) == -1);
     CHECK(same(tw_dim_bind(SIZE(3, N | T_), T_, 7), SIZE(21, N)));
     CHECK(same(tw_dim_bind(SIZE(3, N), T_, 7), SIZE(3, N)));
     CHECK(same(tw_dim_bind(SIZE(3, N), N, -1), unknown));
@@ -88,7 +94,8 @@ static void texts(void)
 static void launch_groups(void)
 {
     tw_launch l = {.dims = 2, .global = {SIZE(3, N), TW_DIM(16)}, .divide = {4, 16}};
-    CHECK(tw_launch_groups(&l, 0, 1) == 1 && tw_launch_groups(&l, 0, 2) == 2 && tw_launch_groups(&l, 0, 4) == 3);
+    CHECK(tw_launch_groups(&l, 0, 1) == 1 && tw_launch_groups(&l, 0, 2) == 2 &&
+          tw_launch_groups(&l, 0, 4) == 3);
     CHECK(tw_launch_groups(&l, 1, 9) == 1 && tw_launch_groups(&l, 2, 9) == 1);
     CHECK(tw_launch_groups(&l, 0, 0) == 0);
     l.global[0] = TW_DIM(INT64_MAX);

@@ -15,7 +15,8 @@ static tw_context *make(void)
     const tw_allocator allocator = {tw_failing_resize, &memory};
     tw_context *context = NULL;
     memory = (tw_failing){.fail_at = -1};
-    CHECK_OK(tw_context_create(&(tw_context_options){.allocator = &allocator, .cache_folder = ""}, &context, &error),
+    CHECK_OK(tw_context_create(&(tw_context_options){.allocator = &allocator, .cache_folder = ""},
+                               &context, &error),
              error);
     return context;
 }
@@ -85,11 +86,13 @@ static void json(void)
         {"a\"b\\c", "\"a\\\"b\\\\c\""},
         {"\n\t\r\x01\x1f", "\"\\n\\t\\u000d\\u0001\\u001f\""},
         {"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\""},
-        {"\xff" "a\xc3", "\"\\ufffda\\ufffd\""},
-        {"\xc0\x80", "\"\\ufffd\\ufffd\""},                   /* overlong */
-        {"\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\""},        /* a surrogate */
+        {"\xff"
+         "a\xc3",
+         "\"\\ufffda\\ufffd\""},
+        {"\xc0\x80", "\"\\ufffd\\ufffd\""},                       /* overlong */
+        {"\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\""},            /* a surrogate */
         {"\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""}, /* beyond U+10FFFF */
-        {"\xe2\x82", "\"\\ufffd\\ufffd\""},                   /* cut off */
+        {"\xe2\x82", "\"\\ufffd\\ufffd\""},                       /* cut off */
         {"\x7f", "\"\x7f\""},
     };
     tw_context *context = make();
@@ -118,9 +121,12 @@ static bool refused(const char *text)
 
 static void check_doubles(void)
 {
-    CHECK(parses("0", 0.0) && parses("-0", -0.0) && parses("3", 3) && parses("+3", 3) && parses("-3.25", -3.25));
-    CHECK(parses(".5", 0.5) && parses("5.", 5) && parses("1e3", 1000) && parses("1E-3", 0.001) && parses("1e+3", 1000));
-    CHECK(parses("0.1", 0.1) && parses("1e-07", 1e-7) && parses("1e22", 1e22) && parses("1e23", 1e23));
+    CHECK(parses("0", 0.0) && parses("-0", -0.0) && parses("3", 3) && parses("+3", 3) &&
+          parses("-3.25", -3.25));
+    CHECK(parses(".5", 0.5) && parses("5.", 5) && parses("1e3", 1000) && parses("1E-3", 0.001) &&
+          parses("1e+3", 1000));
+    CHECK(parses("0.1", 0.1) && parses("1e-07", 1e-7) && parses("1e22", 1e22) &&
+          parses("1e23", 1e23));
     CHECK(parses("9007199254740993", 9007199254740992.0)); /* halfway: to even */
     CHECK(parses("9007199254740993.0000000000000000000000001", 9007199254740994.0));
     CHECK(parses("1.7976931348623157e308", DBL_MAX) && parses("2.2250738585072014e-308", DBL_MIN));
@@ -132,9 +138,12 @@ static void check_doubles(void)
     double value;
     CHECK(tw_parse_double("NaN", 3, &value) && isnan(value));
     CHECK(tw_parse_double("12,5", 2, &value) && value == 12);
-    CHECK(refused("") && refused("+") && refused(".") && refused("e5") && refused("1e") && refused("1e+"));
-    CHECK(refused("1,5") && refused("1.5.2") && refused(" 1") && refused("1 ") && refused("0x10") && refused("1f"));
-    CHECK(refused("--1") && refused("1e1.5") && refused("infinit") && refused("nan(1)") && refused("1e999"));
+    CHECK(refused("") && refused("+") && refused(".") && refused("e5") && refused("1e") &&
+          refused("1e+"));
+    CHECK(refused("1,5") && refused("1.5.2") && refused(" 1") && refused("1 ") && refused("0x10") &&
+          refused("1f"));
+    CHECK(refused("--1") && refused("1e1.5") && refused("infinit") && refused("nan(1)") &&
+          refused("1e999"));
     CHECK(refused("1-2"));
     char many[1200];
     memset(many, '7', sizeof many);
@@ -149,10 +158,23 @@ static void check_printing(void)
     static const struct {
         double value;
         const char *text;
-    } rows[] = {{0, "0"},         {-0.0, "-0"},     {3, "3"},       {-17, "-17"},     {100, "100"},
-                {60000, "60000"}, {0.001, "0.001"}, {1e-7, "1e-07"}, {0.1, "0.1"},     {1e22, "1e+22"},
-                {1.0 / 3, "0.3333333333333333"},    {2.5, "2.5"},   {1e15, "1e+15"}, {123456.789, "123456.789"},
-                {DBL_MAX, "1.7976931348623157e+308"}, {(double)INFINITY, "inf"}, {-(double)INFINITY, "-inf"}};
+    } rows[] = {{0, "0"},
+                {-0.0, "-0"},
+                {3, "3"},
+                {-17, "-17"},
+                {100, "100"},
+                {60000, "60000"},
+                {0.001, "0.001"},
+                {1e-7, "1e-07"},
+                {0.1, "0.1"},
+                {1e22, "1e+22"},
+                {1.0 / 3, "0.3333333333333333"},
+                {2.5, "2.5"},
+                {1e15, "1e+15"},
+                {123456.789, "123456.789"},
+                {DBL_MAX, "1.7976931348623157e+308"},
+                {(double)INFINITY, "inf"},
+                {-(double)INFINITY, "-inf"}};
     tw_context *context = make();
     for (int i = 0; i < TW_COUNT(rows); i++) {
         tw_text text = {.context = context};
@@ -176,16 +198,24 @@ static void check_printing(void)
     end(context);
 }
 
-static void doubles(void) { check_doubles(); }
-static void printing(void) { check_printing(); }
+static void doubles(void)
+{
+    check_doubles();
+}
+static void printing(void)
+{
+    check_printing();
+}
 
-/* Random bit patterns, printed and read again, are the same; and read as the C library reads them. */
+/* Random bit patterns, printed and read again, are the same; and read as the C library reads them.
+ */
 static void round_trips(void)
 {
     tw_context *context = make();
     const tw_random random = {.seed = 1, .name = 2};
     for (uint64_t i = 0; i < 20000; i++) {
-        const uint64_t bits = (uint64_t)tw_random_word(&random, 2 * i) << 32 | tw_random_word(&random, 2 * i + 1);
+        const uint64_t bits =
+            (uint64_t)tw_random_word(&random, 2 * i) << 32 | tw_random_word(&random, 2 * i + 1);
         double value;
         memcpy(&value, &bits, sizeof value);
         if (i % 2) /* numbers as they stand in data files */
@@ -205,8 +235,9 @@ static void round_trips(void)
 
 static void any_locale(void)
 {
-    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8", "fr_FR.utf8",
-                                        "ru_RU.UTF-8", "pl_PL.UTF-8", "nl_NL.UTF-8", "German"};
+    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8",  "de_DE",
+                                        "fr_FR.UTF-8", "fr_FR.utf8",  "ru_RU.UTF-8",
+                                        "pl_PL.UTF-8", "nl_NL.UTF-8", "German"};
     char half[16] = "0.5";
     for (int i = 0; i < TW_COUNT(names) && strcmp(half, "0,5") != 0; i++)
         if (setlocale(LC_ALL, names[i]))
@@ -233,8 +264,9 @@ static void ints(void)
     int64_t value = 5;
     CHECK(int_is("0", 0) && int_is("-7", -7) && int_is("+7", 7) && int_is("007", 7));
     CHECK(int_is("9223372036854775807", INT64_MAX) && int_is("-9223372036854775808", INT64_MIN));
-    static const char *const bad[] = {"", "-", "+", "9223372036854775808", "-9223372036854775809", "1.0", "1e3", " 1",
-                                      "1 ", "0x1", "99999999999999999999", "18446744073709551616", "--1"};
+    static const char *const bad[] = {
+        "",   "-",  "+",   "9223372036854775808",  "-9223372036854775809", "1.0", "1e3",
+        " 1", "1 ", "0x1", "99999999999999999999", "18446744073709551616", "--1"};
     for (int i = 0; i < TW_COUNT(bad); i++)
         CHECK(!tw_parse_int(bad[i], strlen(bad[i]), &value));
     CHECK(value == 5);
@@ -245,7 +277,8 @@ static void ints(void)
 
 static void nearest(void)
 {
-    static const char *const names[] = {"softmax", "maxpool2d", "dense", "conv2d", "cross_entropy", "units", "relu"};
+    static const char *const names[] = {"softmax",       "maxpool2d", "dense", "conv2d",
+                                        "cross_entropy", "units",     "relu"};
     const int n = TW_COUNT(names);
     CHECK(tw_nearest("sofmax", names, n) == 0);
     CHECK(tw_nearest("SoftMax", names, n) == 0);
@@ -276,7 +309,8 @@ static void patterns(void)
     CHECK(tw_match("*.weight", "dense.weight") && !tw_match("*.weight", "dense.weights"));
     CHECK(tw_match("a*b*c", "aXbbYc") && tw_match("a*b*c", "abbc") && !tw_match("a*b*c", "acb"));
     CHECK(tw_match("**a**", "xxa") && tw_match("*aab", "aaaab"));
-    CHECK(tw_match("x|y*|z", "yes") && tw_match("x|y*|z", "z") && !tw_match("x|y*|z", "a") && tw_match("x|", ""));
+    CHECK(tw_match("x|y*|z", "yes") && tw_match("x|y*|z", "z") && !tw_match("x|y*|z", "a") &&
+          tw_match("x|", ""));
     char text[200], pattern[200]; /* exponential in a naive matcher */
     memset(text, 'a', 150);
     text[150] = '\0';
@@ -286,5 +320,5 @@ static void patterns(void)
     CHECK(!tw_match(pattern, text));
 }
 
-TESTS(T(building), T(building_without_memory), T(json), T(doubles), T(printing), T(round_trips), T(any_locale), T(ints),
-      T(nearest), T(patterns))
+TESTS(T(building), T(building_without_memory), T(json), T(doubles), T(printing), T(round_trips),
+      T(any_locale), T(ints), T(nearest), T(patterns))

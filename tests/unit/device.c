@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Buffers, transfers, queues and events on the host device and on the OpenCL device that is chosen by default.
+// Buffers, transfers, queues and events on the host device and on the OpenCL device that is chosen
+// by default.
 #include "device/device.h"
 #include "failing.h"
 #include "harness.h"
@@ -30,7 +31,8 @@ static void begin(void)
     CHECK_OK(tw_context_create(&options, &context, &error), error);
     n_devices = 0;
     for (int i = 0; i < 2; i++) {
-        const tw_status status = tw_device_open(context, i == 0 ? "host" : NULL, &devices[n_devices], &error);
+        const tw_status status =
+            tw_device_open(context, i == 0 ? "host" : NULL, &devices[n_devices], &error);
         if (status == TW_OK)
             n_devices++;
         else
@@ -62,11 +64,14 @@ static void capabilities(void)
     {
         tw_device_info info;
         tw_device_describe(d, &info);
-        printf("# %s '%s' (%s, %s, driver %s): %d units, vector %d, %d registers, %.1f MB, cache %.1f MB\n",
-               info.selector, info.name, info.platform, info.version, info.driver, d->caps.units, d->caps.vector,
-               d->caps.registers, (double)info.memory / 1048576, (double)d->caps.cache / 1048576);
+        printf("# %s '%s' (%s, %s, driver %s): %d units, vector %d, %d registers, %.1f MB, cache "
+               "%.1f MB\n",
+               info.selector, info.name, info.platform, info.version, info.driver, d->caps.units,
+               d->caps.vector, d->caps.registers, (double)info.memory / 1048576,
+               (double)d->caps.cache / 1048576);
         CHECK(info.usable && info.name[0] && info.platform[0] && info.why_not[0] == '\0');
-        CHECK(info.memory > 0 && info.allocation > 0 && info.allocation <= info.memory && info.units > 0);
+        CHECK(info.memory > 0 && info.allocation > 0 && info.allocation <= info.memory &&
+              info.units > 0);
         CHECK(d->caps.units == info.units && d->caps.max_allocation == info.allocation);
         CHECK(d->caps.vector == 4 || d->caps.vector == 8 || d->caps.vector == 16);
         CHECK(d->caps.registers == 16 || d->caps.registers == 32);
@@ -107,7 +112,8 @@ static void transfers(void)
             CHECK(target[i] == (i >= 202 && i < 505 ? source[i - 101] : 0));
 
         /* Fills of all alignments, with canaries; copies within one buffer. */
-        static const int ranges[][2] = {{0, 16}, {16, 64}, {4, 8}, {3, 9}, {999, 1}, {7, 0}, {1000, 0}, {8, 100}};
+        static const int ranges[][2] = {{0, 16},  {16, 64}, {4, 8},    {3, 9},
+                                        {999, 1}, {7, 0},   {1000, 0}, {8, 100}};
         for (int r = 0; r < TW_COUNT(ranges); r++) {
             const int from = ranges[r][0], length = ranges[r][1];
             CHECK_OK(b->write(queue, x, 0, SIZE, source, 0, NULL, NULL, &error), error);
@@ -139,8 +145,13 @@ static void ranges(void)
     begin();
     EACH_DEVICE(d, b)
     {
-        static const uint64_t bad[][2] = {{0, 101},          {100, 1},         {101, 0},     {UINT64_MAX, 1}, {1, UINT64_MAX},
-                                          {UINT64_MAX, 101}, {50, UINT64_MAX - 40}};
+        static const uint64_t bad[][2] = {{0, 101},
+                                          {100, 1},
+                                          {101, 0},
+                                          {UINT64_MAX, 1},
+                                          {1, UINT64_MAX},
+                                          {UINT64_MAX, 101},
+                                          {50, UINT64_MAX - 40}};
         char bytes[200] = {0};
         tw_buffer *x, *y;
         tw_queue *queue;
@@ -150,8 +161,10 @@ static void ranges(void)
         for (int i = 0; i < TW_COUNT(bad); i++) {
             const uint64_t from = bad[i][0], size = bad[i][1];
             tw_event *event = NULL;
-            CHECK(b->write(queue, x, from, size, bytes, 0, NULL, &event, &error) == TW_ERROR_INTERNAL);
-            CHECK(b->read(queue, x, from, size, bytes, 0, NULL, &event, &error) == TW_ERROR_INTERNAL);
+            CHECK(b->write(queue, x, from, size, bytes, 0, NULL, &event, &error) ==
+                  TW_ERROR_INTERNAL);
+            CHECK(b->read(queue, x, from, size, bytes, 0, NULL, &event, &error) ==
+                  TW_ERROR_INTERNAL);
             CHECK(b->fill_zero(queue, x, from, size, &error) == TW_ERROR_INTERNAL);
             CHECK(b->copy(queue, x, from, y, 0, size, &error) == TW_ERROR_INTERNAL);
             CHECK(b->copy(queue, y, 0, x, from, size, &error) == TW_ERROR_INTERNAL);
@@ -266,7 +279,8 @@ static void profiling(void)
             CHECK_OK(b->queue_profile(queue, &error), error);
             CHECK_OK(b->write(queue, x, 0, 100, bytes, 0, NULL, &event, &error), error);
             CHECK_OK(b->event_wait(event, &error), error);
-            CHECK(b->event_times(event, &start, &stop) == (d->caps.family != TW_FAMILY_HOST) && start <= stop);
+            CHECK(b->event_times(event, &start, &stop) == (d->caps.family != TW_FAMILY_HOST) &&
+                  start <= stop);
             b->event_release(&event);
         }
         b->queue_destroy(d, &queue);
@@ -310,7 +324,8 @@ static void opening(void)
     CHECK_HAS(error.text, "no such thing");
     CHECK_HAS(error.text, "'host'");
     CHECK(tw_device_open(context, "99:0", &device, &error) == TW_ERROR_NO_DEVICE);
-    CHECK(tw_device_open(context, "0:9999999999999999999999", &device, &error) == TW_ERROR_NO_DEVICE);
+    CHECK(tw_device_open(context, "0:9999999999999999999999", &device, &error) ==
+          TW_ERROR_NO_DEVICE);
     CHECK(tw_device_open(NULL, "host", &device, &error) == TW_ERROR_ARGUMENT);
     CHECK(tw_device_open(context, "host", NULL, &error) == TW_ERROR_ARGUMENT);
     CHECK(device == NULL);
@@ -335,7 +350,8 @@ static void opening(void)
     tw_device_destroy(&device);
     setenv("THALWEG_DEVICE", "nothing of the kind", 1);
     CHECK(tw_device_open(context, NULL, &device, &error) == TW_ERROR_NO_DEVICE);
-    CHECK_OK(tw_device_open(context, "host", &device, &error), error); /* what is named goes before */
+    CHECK_OK(tw_device_open(context, "host", &device, &error),
+             error); /* what is named goes before */
     tw_device_destroy(&device);
     unsetenv("THALWEG_DEVICE");
     if (tw_device_open(context, NULL, &device, &error) == TW_OK) {
@@ -352,7 +368,8 @@ static void opening(void)
     end();
 }
 
-/* Every allocation of opening, listing and making objects fails once: a sentence, and nothing left behind. */
+/* Every allocation of opening, listing and making objects fails once: a sentence, and nothing left
+ * behind. */
 static tw_status use(const char *select)
 {
     tw_device *d = NULL;
@@ -406,4 +423,5 @@ static void without_memory(void)
     end();
 }
 
-TESTS(T(capabilities), T(transfers), T(ranges), T(sizes), T(events), T(profiling), T(listing), T(opening), T(without_memory))
+TESTS(T(capabilities), T(transfers), T(ranges), T(sizes), T(events), T(profiling), T(listing),
+      T(opening), T(without_memory))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs and kernels on OpenCL: builds and their errors, launches, and random numbers against the host's.
+// Programs and kernels on OpenCL: builds and their errors, launches, and random numbers against the
+// host's.
 #include "base/random.h"
 #include "base/text.h"
 #include "device/device.h"
@@ -61,18 +62,31 @@ static void end(void)
     CHECK(memory.live == 0 && memory.wrong == 0);
 }
 
-static tw_status build(const char *text) { return b->program_build(device, text, strlen(text), &program, &error); }
+static tw_status build(const char *text)
+{
+    return b->program_build(device, text, strlen(text), &program, &error);
+}
 
-static const char add_text[] = "__kernel void add(const int n, __global float *x, const ulong x_offset, const float f,\n"
-                               "                  const uint u)\n"
-                               "{\n"
-                               "    const int i = get_global_id(0) + n * get_global_id(1);\n"
-                               "    x[x_offset + i] += f * i + u * get_local_size(0);\n"
-                               "}\n";
+static const char add_text[] =
+    "__kernel void add(const int n, __global float *x, const ulong x_offset, const float f,\n"
+    "                  const uint u)\n"
+    "{\n"
+    "    const int i = get_global_id(0) + n * get_global_id(1);\n"
+    "    x[x_offset + i] += f * i + u * get_local_size(0);\n"
+    "}\n";
 
-static tw_kernel_arg int_arg(int32_t i) { return (tw_kernel_arg){.size = sizeof i, .value.i = i}; }
-static tw_kernel_arg uint_arg(uint32_t u) { return (tw_kernel_arg){.size = sizeof u, .value.u = u}; }
-static tw_kernel_arg float_arg(float f) { return (tw_kernel_arg){.size = sizeof f, .value.f = f}; }
+static tw_kernel_arg int_arg(int32_t i)
+{
+    return (tw_kernel_arg){.size = sizeof i, .value.i = i};
+}
+static tw_kernel_arg uint_arg(uint32_t u)
+{
+    return (tw_kernel_arg){.size = sizeof u, .value.u = u};
+}
+static tw_kernel_arg float_arg(float f)
+{
+    return (tw_kernel_arg){.size = sizeof f, .value.f = f};
+}
 static tw_kernel_arg buffer_arg(tw_buffer *buffer, uint64_t offset)
 {
     return (tw_kernel_arg){.buffer = buffer, .offset = offset};
@@ -90,11 +104,16 @@ static void launches(void)
     CHECK_OK(b->kernel_create(device, program, "add", &kernel, &error), error);
     CHECK_OK(b->buffer_create(device, sizeof x, &buffer, &error), error);
     CHECK_OK(b->fill_zero(queue, buffer, 0, sizeof x, &error), error);
-    const tw_kernel_arg args[] = {int_arg(N), buffer_arg(buffer, OFFSET), float_arg(0.5f), uint_arg(1000)};
-    CHECK_OK(b->launch(queue, kernel, 4, args, 2, (int64_t[]){N / 4, M}, (int[]){4, 1}, 0, NULL, &event, &error), error);
+    const tw_kernel_arg args[] = {int_arg(N), buffer_arg(buffer, OFFSET), float_arg(0.5f),
+                                  uint_arg(1000)};
+    CHECK_OK(b->launch(queue, kernel, 4, args, 2, (int64_t[]){N / 4, M}, (int[]){4, 1}, 0, NULL,
+                       &event, &error),
+             error);
     CHECK_OK(b->event_wait(event, &error), error);
     b->event_release(&event);
-    CHECK_OK(b->launch(queue, kernel, 4, args, 2, (int64_t[]){N, M}, (int[]){1, 1}, 0, NULL, NULL, &error), error);
+    CHECK_OK(b->launch(queue, kernel, 4, args, 2, (int64_t[]){N, M}, (int[]){1, 1}, 0, NULL, NULL,
+                       &error),
+             error);
     CHECK_OK(b->read(queue, buffer, 0, sizeof x, x, 0, NULL, &event, &error), error);
     CHECK_OK(b->event_wait(event, &error), error);
     b->event_release(&event);
@@ -103,7 +122,9 @@ static void launches(void)
         CHECK(x[i] == (at >= 0 && at < N * M ? (float)at + 5000 : 0));
     }
     /* Nothing to run is no error, and gives an event all the same. */
-    CHECK_OK(b->launch(queue, kernel, 4, args, 2, (int64_t[]){N, 0}, (int[]){1, 1}, 0, NULL, &event, &error), error);
+    CHECK_OK(b->launch(queue, kernel, 4, args, 2, (int64_t[]){N, 0}, (int[]){1, 1}, 0, NULL, &event,
+                       &error),
+             error);
     CHECK(event != NULL);
     CHECK_OK(b->event_wait(event, &error), error);
     b->event_release(&event);
@@ -111,7 +132,8 @@ static void launches(void)
     end();
 }
 
-/* Only arguments that changed are set again: each may change alone, a buffer also by another in its place. */
+/* Only arguments that changed are set again: each may change alone, a buffer also by another in its
+ * place. */
 static void changing_arguments(void)
 {
     if (!begin())
@@ -137,12 +159,16 @@ static void changing_arguments(void)
         if (round == 4)
             args[1].buffer = other;
         for (int twice = 0; twice < 2; twice++)
-            CHECK_OK(b->launch(queue, kernel, 4, args, 1, (int64_t[]){4}, (int[]){1}, 0, NULL, NULL, &error), error);
+            CHECK_OK(b->launch(queue, kernel, 4, args, 1, (int64_t[]){4}, (int[]){1}, 0, NULL, NULL,
+                               &error),
+                     error);
         CHECK_OK(b->read(queue, args[1].buffer, 0, sizeof x, x, 0, NULL, NULL, &error), error);
         CHECK_OK(b->finish(queue, &error), error);
         for (int i = 0; i < ALL; i++) {
             const int at = i - (int)args[1].offset;
-            CHECK(x[i] == (at >= 0 && at < 4 ? 2 * (args[2].value.f * (float)at + (float)args[3].value.u) : 0));
+            CHECK(x[i] == (at >= 0 && at < 4
+                               ? 2 * (args[2].value.f * (float)at + (float)args[3].value.u)
+                               : 0));
         }
     }
     b->buffer_destroy(device, &buffer);
@@ -158,26 +184,34 @@ static void bad_launches(void)
     CHECK_OK(build(add_text), error);
     CHECK_OK(b->kernel_create(device, program, "add", &kernel, &error), error);
     CHECK_OK(b->buffer_create(device, 100, &buffer, &error), error);
-    tw_kernel_arg args[] = {int_arg(1), buffer_arg(buffer, 0), float_arg(1), uint_arg(1), uint_arg(1)};
+    tw_kernel_arg args[] = {int_arg(1), buffer_arg(buffer, 0), float_arg(1), uint_arg(1),
+                            uint_arg(1)};
     const int64_t one[3] = {1, 1, 1};
     const int local[3] = {1, 1, 1};
     tw_event *event = NULL;
-    CHECK(b->launch(queue, kernel, 4, args, 0, one, local, 0, NULL, &event, &error) == TW_ERROR_INTERNAL);
-    CHECK_HAS(error.text, "'add'");
-    CHECK(b->launch(queue, kernel, 4, args, 4, one, local, 0, NULL, &event, &error) == TW_ERROR_INTERNAL);
-    CHECK(b->launch(queue, kernel, 4, args, 1, (int64_t[]){-1}, local, 0, NULL, &event, &error) == TW_ERROR_INTERNAL);
-    CHECK(b->launch(queue, kernel, 4, args, 1, one, (int[]){0}, 0, NULL, &event, &error) == TW_ERROR_INTERNAL);
-    CHECK(b->launch(queue, kernel, 4, args, 1, (int64_t[]){INT64_MAX}, (int[]){64}, 0, NULL, &event, &error) ==
+    CHECK(b->launch(queue, kernel, 4, args, 0, one, local, 0, NULL, &event, &error) ==
           TW_ERROR_INTERNAL);
-    CHECK(b->launch(queue, kernel, 5, args, 1, one, local, 0, NULL, &event, &error) == TW_ERROR_DEVICE);
+    CHECK_HAS(error.text, "'add'");
+    CHECK(b->launch(queue, kernel, 4, args, 4, one, local, 0, NULL, &event, &error) ==
+          TW_ERROR_INTERNAL);
+    CHECK(b->launch(queue, kernel, 4, args, 1, (int64_t[]){-1}, local, 0, NULL, &event, &error) ==
+          TW_ERROR_INTERNAL);
+    CHECK(b->launch(queue, kernel, 4, args, 1, one, (int[]){0}, 0, NULL, &event, &error) ==
+          TW_ERROR_INTERNAL);
+    CHECK(b->launch(queue, kernel, 4, args, 1, (int64_t[]){INT64_MAX}, (int[]){64}, 0, NULL, &event,
+                    &error) == TW_ERROR_INTERNAL);
+    CHECK(b->launch(queue, kernel, 5, args, 1, one, local, 0, NULL, &event, &error) ==
+          TW_ERROR_DEVICE);
     CHECK_HAS(error.text, "CL_INVALID_ARG_INDEX");
     CHECK_HAS(error.text, "'add'");
     args[2].size = 2;
-    CHECK(b->launch(queue, kernel, 4, args, 1, one, local, 0, NULL, &event, &error) == TW_ERROR_DEVICE);
+    CHECK(b->launch(queue, kernel, 4, args, 1, one, local, 0, NULL, &event, &error) ==
+          TW_ERROR_DEVICE);
     CHECK_HAS(error.text, "CL_INVALID_ARG_SIZE");
     args[2].size = 4;
     const int too_many = 2 * device->caps.max_work_group;
-    CHECK(b->launch(queue, kernel, 4, args, 1, one, (int[]){too_many}, 0, NULL, &event, &error) == TW_ERROR_DEVICE);
+    CHECK(b->launch(queue, kernel, 4, args, 1, one, (int[]){too_many}, 0, NULL, &event, &error) ==
+          TW_ERROR_DEVICE);
     CHECK_HAS(error.text, "CL_INVALID_WORK_"); /* _GROUP_SIZE, or _ITEM_SIZE */
     CHECK_HAS(error.text, device->info.name);
     CHECK(event == NULL);
@@ -189,7 +223,8 @@ static void build_errors(void)
 {
     if (!begin())
         return;
-    CHECK(build("__kernel void broken(const int n)\n{\n    n = undeclared_name;\n}\n") == TW_ERROR_BUILD);
+    CHECK(build("__kernel void broken(const int n)\n{\n    n = undeclared_name;\n}\n") ==
+          TW_ERROR_BUILD);
     CHECK(program == NULL);
     CHECK_HAS(error.text, "does not build");
     CHECK_HAS(error.text, "CL_BUILD_PROGRAM_FAILURE");
@@ -198,7 +233,8 @@ static void build_errors(void)
     CHECK(strlen(log_text) > 0 && memory.fail_at == -1);
     for (int i = 0; i < 2; i++) { /* the log is done without when memory is out; the rest is not */
         memory.fail_at = memory.calls + i;
-        const tw_status status = build("__kernel void broken(const int n) { n = undeclared_name; }");
+        const tw_status status =
+            build("__kernel void broken(const int n) { n = undeclared_name; }");
         CHECK(status == (i == 0 ? TW_ERROR_MEMORY : TW_ERROR_BUILD) && program == NULL);
     }
     memory.fail_at = -1;
@@ -213,14 +249,22 @@ static void build_errors(void)
 /* ---- random numbers ---- */
 
 static const char random_text[] =
-    "#define DRAW(W, KIND)                                                                                          \\\n"
-    "    __kernel void KIND##_##W(const int n, __global float *out, const ulong out_offset, const uint seed_lo,       \\\n"
-    "                             const uint seed_hi, const uint step, const uint line, const uint name_lo,           \\\n"
-    "                             const uint name_hi, const uint first_lo, const uint first_hi)                       \\\n"
-    "    {                                                                                                            \\\n"
-    "        const ulong at = (ulong)get_global_id(0) * W, first = ((ulong)first_hi << 32) + first_lo;                \\\n"
-    "        tw_store_f32_##W(out + out_offset + at,                                                                  \\\n"
-    "                         tw_random_##KIND##_##W(seed_lo, seed_hi, step, line, name_lo, name_hi, first + at));    \\\n"
+    "#define DRAW(W, KIND)                                                                         "
+    "                 \\\n"
+    "    __kernel void KIND##_##W(const int n, __global float *out, const ulong out_offset, const "
+    "uint seed_lo,       \\\n"
+    "                             const uint seed_hi, const uint step, const uint line, const uint "
+    "name_lo,           \\\n"
+    "                             const uint name_hi, const uint first_lo, const uint first_hi)    "
+    "                   \\\n"
+    "    {                                                                                         "
+    "                   \\\n"
+    "        const ulong at = (ulong)get_global_id(0) * W, first = ((ulong)first_hi << 32) + "
+    "first_lo;                \\\n"
+    "        tw_store_f32_##W(out + out_offset + at,                                               "
+    "                   \\\n"
+    "                         tw_random_##KIND##_##W(seed_lo, seed_hi, step, line, name_lo, "
+    "name_hi, first + at));    \\\n"
     "    }\n"
     "DRAW(1, uniform) DRAW(2, uniform) DRAW(4, uniform) DRAW(8, uniform) DRAW(16, uniform)\n"
     "DRAW(1, normal) DRAW(2, normal) DRAW(4, normal) DRAW(8, normal) DRAW(16, normal)\n";
@@ -228,7 +272,8 @@ static const char random_text[] =
 enum { DRAWN = 96 };
 
 /* Draws elements first .. + DRAWN - 1 with kernel "KIND_W". */
-static void draw(const char *kind, int width, const tw_random *r, uint64_t first, tw_buffer *buffer, float *drawn)
+static void draw(const char *kind, int width, const tw_random *r, uint64_t first, tw_buffer *buffer,
+                 float *drawn)
 {
     char name[32];
     snprintf(name, sizeof name, "%s_%d", kind, width);
@@ -244,10 +289,12 @@ static void draw(const char *kind, int width, const tw_random *r, uint64_t first
                                   uint_arg((uint32_t)first),
                                   uint_arg((uint32_t)(first >> 32))};
     tw_event *event = NULL;
-    CHECK_OK(b->launch(queue, kernel, TW_COUNT(args), args, 1, (int64_t[]){DRAWN / width}, (int[]){1}, 0, NULL, NULL,
-                       &error),
+    CHECK_OK(b->launch(queue, kernel, TW_COUNT(args), args, 1, (int64_t[]){DRAWN / width},
+                       (int[]){1}, 0, NULL, NULL, &error),
              error);
-    CHECK_OK(b->read(queue, buffer, 3 * sizeof *drawn, DRAWN * sizeof *drawn, drawn, 0, NULL, &event, &error), error);
+    CHECK_OK(b->read(queue, buffer, 3 * sizeof *drawn, DRAWN * sizeof *drawn, drawn, 0, NULL,
+                     &event, &error),
+             error);
     CHECK_OK(b->event_wait(event, &error), error);
     b->event_release(&event);
     b->kernel_destroy(device, &kernel);
@@ -258,8 +305,10 @@ static void random_numbers(void)
     if (!begin())
         return;
     static const int widths[] = {1, 2, 4, 8, 16};
-    static const uint64_t firsts[] = {0, 1, 2, 3, 5, 4000000002, ((uint64_t)1 << 34) - 6, ((uint64_t)3 << 34) + 1};
-    const tw_random r = {.seed = 0x0123456789abcdef, .name = 0xfedcba9876543210, .line = 3, .step = 17};
+    static const uint64_t firsts[] = {
+        0, 1, 2, 3, 5, 4000000002, ((uint64_t)1 << 34) - 6, ((uint64_t)3 << 34) + 1};
+    const tw_random r = {
+        .seed = 0x0123456789abcdef, .name = 0xfedcba9876543210, .line = 3, .step = 17};
     tw_text text = {.context = context};
     tw_text_puts(&text, tw_kernel_text("core/core.cl"));
     tw_text_puts(&text, tw_kernel_text("core/random.cl"));

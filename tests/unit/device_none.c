@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A machine without OpenCL: the ICD loader is shown an empty folder. A program of its own, because the loader looks once.
+// A machine without OpenCL: the ICD loader is shown an empty folder. A program of its own, because
+// the loader looks once.
 #include "device/device.h"
 #include "harness.h"
 #include <unistd.h>
@@ -23,7 +24,8 @@ static void no_platform(void)
     } else {
         CHECK(count == 0);
         tw_device *device = NULL;
-        CHECK(tw_device_open(context, NULL, &device, &error) == TW_ERROR_NO_DEVICE && error.code == TW_ERROR_NO_DEVICE);
+        CHECK(tw_device_open(context, NULL, &device, &error) == TW_ERROR_NO_DEVICE &&
+              error.code == TW_ERROR_NO_DEVICE);
         CHECK_HAS(error.text, "no OpenCL device was found");
         CHECK_HAS(error.text, "install");
         CHECK_HAS(error.text, "'host'");

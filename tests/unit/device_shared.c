@@ -25,7 +25,8 @@ static bool begin(void)
     cl_device_id both[2];
     if (count > 1 && clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 2, both, NULL) == CL_SUCCESS)
         other_id = both[1];
-    CHECK_OK(tw_context_create(&(tw_context_options){.allocator = &allocator, .cache_folder = ""}, &context, &error),
+    CHECK_OK(tw_context_create(&(tw_context_options){.allocator = &allocator, .cache_folder = ""},
+                               &context, &error),
              error);
     return true;
 }
@@ -39,7 +40,8 @@ static void end(void)
 static cl_uint references(cl_context shared)
 {
     cl_uint count = 0;
-    CHECK(clGetContextInfo(shared, CL_CONTEXT_REFERENCE_COUNT, sizeof count, &count, NULL) == CL_SUCCESS);
+    CHECK(clGetContextInfo(shared, CL_CONTEXT_REFERENCE_COUNT, sizeof count, &count, NULL) ==
+          CL_SUCCESS);
     return count;
 }
 
@@ -65,8 +67,10 @@ static void adopted(void)
     CHECK_OK(b->queue_create(device, false, &queue, &error), error);
     CHECK_OK(b->write(queue, buffer, 0, 4, &sent, 0, NULL, NULL, &error), error);
     cl_mem mine = clCreateBuffer(shared, CL_MEM_READ_WRITE, 4, NULL, &code);
-    CHECK(clEnqueueCopyBuffer(queue->queue, buffer->memory, mine, 0, 0, 4, 0, NULL, NULL) == CL_SUCCESS);
-    CHECK(clEnqueueReadBuffer(queue->queue, mine, CL_TRUE, 0, 4, &got, 0, NULL, NULL) == CL_SUCCESS);
+    CHECK(clEnqueueCopyBuffer(queue->queue, buffer->memory, mine, 0, 0, 4, 0, NULL, NULL) ==
+          CL_SUCCESS);
+    CHECK(clEnqueueReadBuffer(queue->queue, mine, CL_TRUE, 0, 4, &got, 0, NULL, NULL) ==
+          CL_SUCCESS);
     CHECK(got == 42);
     clReleaseMemObject(mine);
     b->buffer_destroy(device, &buffer);
@@ -104,7 +108,8 @@ static void refused(void)
     CHECK(tw_device_from_opencl(context, shared, NULL, &device, &error) == TW_ERROR_ARGUMENT);
     CHECK(tw_device_from_opencl(context, shared, id, NULL, &error) == TW_ERROR_ARGUMENT);
     if (other_id) {
-        CHECK(tw_device_from_opencl(context, shared, other_id, &device, &error) == TW_ERROR_ARGUMENT);
+        CHECK(tw_device_from_opencl(context, shared, other_id, &device, &error) ==
+              TW_ERROR_ARGUMENT);
         CHECK_HAS(error.text, "none of the context's devices");
     }
     CHECK(device == NULL && references(shared) == 1);
@@ -119,7 +124,8 @@ static void sub_device(void)
         return;
     cl_int code;
     cl_uint units = 0, count = 0;
-    static cl_device_id part[64]; /* never released: PoCL 3.1 looks at a part after the last wait for it has returned */
+    static cl_device_id part[64]; /* never released: PoCL 3.1 looks at a part after the last wait
+                                     for it has returned */
     cl_device_id whole = id;
     clGetDeviceInfo(whole, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
     if (units < 2 && other_id) {
@@ -127,7 +133,8 @@ static void sub_device(void)
         clGetDeviceInfo(whole, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
     }
     const cl_device_partition_property equally[] = {CL_DEVICE_PARTITION_EQUALLY, 1, 0};
-    if (units < 2 || units > 64 || clCreateSubDevices(whole, equally, 64, part, &count) != CL_SUCCESS || count == 0) {
+    if (units < 2 || units > 64 ||
+        clCreateSubDevices(whole, equally, 64, part, &count) != CL_SUCCESS || count == 0) {
         printf("# the device cannot be parted\n");
     } else {
         tw_device *device = NULL;
@@ -193,7 +200,8 @@ static void too_many_waits(void)
     CHECK_OK(b->write(queue, buffer, 0, 1, &byte, 0, NULL, &event, &error), error);
     for (int i = 0; i < 17; i++)
         waits[i] = event;
-    CHECK(b->read(queue, buffer, 0, 1, &byte, 17, waits, &second, &error) == TW_ERROR_INTERNAL && second == NULL);
+    CHECK(b->read(queue, buffer, 0, 1, &byte, 17, waits, &second, &error) == TW_ERROR_INTERNAL &&
+          second == NULL);
     CHECK_OK(b->read(queue, buffer, 0, 1, &byte, 16, waits, &second, &error), error);
     CHECK_OK(b->event_wait(second, &error), error);
     b->event_release(&event);
@@ -220,11 +228,14 @@ static void error_names(void)
     NAMED(CL_INVALID_KERNEL_ARGS);
     NAMED(CL_INVALID_EVENT_WAIT_LIST);
     NAMED(CL_INVALID_DEVICE_PARTITION_COUNT);
-    CHECK(tw_opencl_fail(&error, CL_MEM_OBJECT_ALLOCATION_FAILURE, "x %d", 1) == TW_ERROR_DEVICE_MEMORY);
-    CHECK_TEXT(error.text, "x 1: CL_MEM_OBJECT_ALLOCATION_FAILURE (-4); make the batch or the model smaller");
+    CHECK(tw_opencl_fail(&error, CL_MEM_OBJECT_ALLOCATION_FAILURE, "x %d", 1) ==
+          TW_ERROR_DEVICE_MEMORY);
+    CHECK_TEXT(error.text,
+               "x 1: CL_MEM_OBJECT_ALLOCATION_FAILURE (-4); make the batch or the model smaller");
     CHECK(tw_opencl_fail(&error, CL_OUT_OF_HOST_MEMORY, "x") == TW_ERROR_MEMORY);
     CHECK(tw_opencl_fail(&error, CL_LINK_PROGRAM_FAILURE, "x") == TW_ERROR_BUILD);
     CHECK(tw_opencl_fail(NULL, CL_INVALID_VALUE, "x") == TW_ERROR_DEVICE);
 }
 
-TESTS(T(adopted), T(refused), T(sub_device), T(asynchronous_failure), T(too_many_waits), T(error_names))
+TESTS(T(adopted), T(refused), T(sub_device), T(asynchronous_failure), T(too_many_waits),
+      T(error_names))

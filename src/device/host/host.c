@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The host device: buffers are plain memory, commands run at once, and there are no programs. The C references of
-// launch records run on it.
+// The host device: buffers are plain memory, commands run at once, and there are no programs. The C
+// references of launch records run on it.
 #include "base/hash.h"
 #include "device/device.h"
 #include <stdio.h>
@@ -15,9 +15,13 @@ struct tw_queue {
     tw_device *device;
 };
 
-static void destroy(tw_device *device) { tw_free(device->context, device); }
+static void destroy(tw_device *device)
+{
+    tw_free(device->context, device);
+}
 
-static tw_status buffer_create(tw_device *device, uint64_t bytes, tw_buffer **buffer, tw_error *error)
+static tw_status buffer_create(tw_device *device, uint64_t bytes, tw_buffer **buffer,
+                               tw_error *error)
 {
     const bool fits = bytes <= device->caps.max_allocation && bytes <= SIZE_MAX;
     tw_buffer *made = tw_alloc(device->context, sizeof *made);
@@ -25,9 +29,10 @@ static tw_status buffer_create(tw_device *device, uint64_t bytes, tw_buffer **bu
     if (!made || !memory) {
         tw_free(device->context, made);
         tw_free(device->context, memory);
-        return tw_fail(error, TW_ERROR_DEVICE_MEMORY,
-                       "the host has no room for a buffer of %.1f MB: make the batch or the model smaller",
-                       (double)bytes / (1024 * 1024));
+        return tw_fail(
+            error, TW_ERROR_DEVICE_MEMORY,
+            "the host has no room for a buffer of %.1f MB: make the batch or the model smaller",
+            (double)bytes / (1024 * 1024));
     }
     *made = (tw_buffer){bytes, memory};
     *buffer = made;
@@ -43,7 +48,10 @@ static void buffer_destroy(tw_device *device, tw_buffer **buffer)
     *buffer = NULL;
 }
 
-static void *buffer_memory(tw_buffer *buffer) { return buffer->memory; }
+static void *buffer_memory(tw_buffer *buffer)
+{
+    return buffer->memory;
+}
 
 static tw_status queue_create(tw_device *device, bool profiling, tw_queue **queue, tw_error *error)
 {
@@ -62,13 +70,15 @@ static void queue_destroy(tw_device *device, tw_queue **queue)
     *queue = NULL;
 }
 
-static tw_status check_range(const tw_buffer *buffer, uint64_t offset, uint64_t bytes, const char *what,
-                             tw_error *error)
+static tw_status check_range(const tw_buffer *buffer, uint64_t offset, uint64_t bytes,
+                             const char *what, tw_error *error)
 {
     if (offset <= buffer->bytes && bytes <= buffer->bytes - offset)
         return TW_OK;
-    return tw_fail(error, TW_ERROR_INTERNAL, "%s: %llu bytes from %llu on do not lie in a buffer of %llu bytes", what,
-                   (unsigned long long)bytes, (unsigned long long)offset, (unsigned long long)buffer->bytes);
+    return tw_fail(error, TW_ERROR_INTERNAL,
+                   "%s: %llu bytes from %llu on do not lie in a buffer of %llu bytes", what,
+                   (unsigned long long)bytes, (unsigned long long)offset,
+                   (unsigned long long)buffer->bytes);
 }
 
 /* Everything is complete once it is enqueued; the queue itself stands for any event. */
@@ -78,8 +88,9 @@ static void give_event(tw_queue *queue, tw_event **event)
         *event = (tw_event *)queue;
 }
 
-static tw_status write_buffer(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes, const void *source,
-                              int n_waits, tw_event *const *waits, tw_event **event, tw_error *error)
+static tw_status write_buffer(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes,
+                              const void *source, int n_waits, tw_event *const *waits,
+                              tw_event **event, tw_error *error)
 {
     (void)n_waits;
     (void)waits;
@@ -90,8 +101,9 @@ static tw_status write_buffer(tw_queue *queue, tw_buffer *buffer, uint64_t offse
     return TW_OK;
 }
 
-static tw_status read_buffer(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes, void *target,
-                             int n_waits, tw_event *const *waits, tw_event **event, tw_error *error)
+static tw_status read_buffer(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes,
+                             void *target, int n_waits, tw_event *const *waits, tw_event **event,
+                             tw_error *error)
 {
     (void)n_waits;
     (void)waits;
@@ -102,7 +114,8 @@ static tw_status read_buffer(tw_queue *queue, tw_buffer *buffer, uint64_t offset
     return TW_OK;
 }
 
-static tw_status fill_zero(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes, tw_error *error)
+static tw_status fill_zero(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes,
+                           tw_error *error)
 {
     (void)queue;
     TW_TRY(check_range(buffer, offset, bytes, "fill with zeros", error));
@@ -116,7 +129,8 @@ static tw_status copy(tw_queue *queue, tw_buffer *source, uint64_t source_offset
     (void)queue;
     TW_TRY(check_range(source, source_offset, bytes, "copy on the host device", error));
     TW_TRY(check_range(target, target_offset, bytes, "copy on the host device", error));
-    memmove((char *)target->memory + target_offset, (const char *)source->memory + source_offset, (size_t)bytes);
+    memmove((char *)target->memory + target_offset, (const char *)source->memory + source_offset,
+            (size_t)bytes);
     return TW_OK;
 }
 
@@ -140,7 +154,10 @@ static bool event_done(tw_event *event)
     return true;
 }
 
-static void event_release(tw_event **event) { *event = NULL; }
+static void event_release(tw_event **event)
+{
+    *event = NULL;
+}
 
 static bool event_times(tw_event *event, uint64_t *start, uint64_t *end)
 {

@@ -2,9 +2,9 @@
 // Programs built from kernel text, and their kernels.
 #include "device/opencl/opencl.h"
 
-/* CL1.2 on every device: the kernels are written in it, and every usable device compiles it, those of OpenCL 2 and 3
- * included. -cl-mad-enable lets a*b+c become one operation; finite-math and fast-relaxed-math are not given, because
- * training must see NaN. */
+/* CL1.2 on every device: the kernels are written in it, and every usable device compiles it, those
+ * of OpenCL 2 and 3 included. -cl-mad-enable lets a*b+c become one operation; finite-math and
+ * fast-relaxed-math are not given, because training must see NaN. */
 static const char build_options[] = "-cl-std=CL1.2 -cl-mad-enable";
 
 /* The compiler's log; NULL if there is none or memory is out. */
@@ -12,12 +12,15 @@ static char *build_log(tw_device *device, cl_program program)
 {
     const tw_opencl *cl = device->state;
     size_t size = 0;
-    if (clGetProgramBuildInfo(program, cl->device, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) != CL_SUCCESS || size < 2)
+    if (clGetProgramBuildInfo(program, cl->device, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) !=
+            CL_SUCCESS ||
+        size < 2)
         return NULL;
     char *log = tw_calloc(device->context, size + 1, 1);
     if (!log)
         return NULL;
-    if (clGetProgramBuildInfo(program, cl->device, CL_PROGRAM_BUILD_LOG, size, log, NULL) != CL_SUCCESS)
+    if (clGetProgramBuildInfo(program, cl->device, CL_PROGRAM_BUILD_LOG, size, log, NULL) !=
+        CL_SUCCESS)
         log[0] = '\0';
     if (log[strspn(log, " \t\r\n")])
         return log;
@@ -25,26 +28,31 @@ static char *build_log(tw_device *device, cl_program program)
     return NULL;
 }
 
-/* The log goes whole into the context's log, and from its first error on, as far as it fits, into the sentence. */
+/* The log goes whole into the context's log, and from its first error on, as far as it fits, into
+ * the sentence. */
 static tw_status fail_build(tw_device *device, cl_program program, cl_int code, tw_error *error)
 {
     char *log = build_log(device, program);
     if (log)
-        tw_log(device->context, TW_LOG_WARNING, "a program does not build on '%s':\n%s", device->info.name, log);
+        tw_log(device->context, TW_LOG_WARNING, "a program does not build on '%s':\n%s",
+               device->info.name, log);
     const char *first = log ? strstr(log, "error") : NULL;
     while (first && first > log && first[-1] != '\n') /* the whole line: it says where */
         first--;
     const tw_status status =
-        tw_fail(error, TW_ERROR_BUILD, "a program does not build on '%s': %s (%d): %.600s", device->info.name,
-                tw_opencl_error_name(code), (int)code, first ? first : log ? log : "the driver gives no reason");
+        tw_fail(error, TW_ERROR_BUILD, "a program does not build on '%s': %s (%d): %.600s",
+                device->info.name, tw_opencl_error_name(code), (int)code,
+                first ? first
+                : log ? log
+                      : "the driver gives no reason");
     tw_free(device->context, log);
     return status;
 }
 
-/* From text every time: PoCL's own cache is faster than fetching and reloading its binaries. A platform where that is
- * otherwise would look for a binary here. */
-tw_status tw_opencl_program_build(tw_device *device, const char *text, size_t length, tw_program **program,
-                                  tw_error *error)
+/* From text every time: PoCL's own cache is faster than fetching and reloading its binaries. A
+ * platform where that is otherwise would look for a binary here. */
+tw_status tw_opencl_program_build(tw_device *device, const char *text, size_t length,
+                                  tw_program **program, tw_error *error)
 {
     const tw_opencl *cl = device->state;
     tw_program *made = tw_calloc(device->context, 1, sizeof *made);
@@ -67,7 +75,8 @@ tw_status tw_opencl_program_build(tw_device *device, const char *text, size_t le
     }
     char *warnings = build_log(device, made->program);
     if (warnings)
-        tw_log(device->context, TW_LOG_DEBUG, "the compiler of '%s' says:\n%s", device->info.name, warnings);
+        tw_log(device->context, TW_LOG_DEBUG, "the compiler of '%s' says:\n%s", device->info.name,
+               warnings);
     tw_free(device->context, warnings);
     *program = made;
     return TW_OK;
@@ -83,8 +92,8 @@ void tw_opencl_program_destroy(tw_device *device, tw_program **program)
     *program = NULL;
 }
 
-tw_status tw_opencl_kernel_create(tw_device *device, tw_program *program, const char *entry, tw_kernel **kernel,
-                                  tw_error *error)
+tw_status tw_opencl_kernel_create(tw_device *device, tw_program *program, const char *entry,
+                                  tw_kernel **kernel, tw_error *error)
 {
     tw_kernel *made = tw_calloc(device->context, 1, sizeof *made);
     if (!made)
@@ -99,7 +108,8 @@ tw_status tw_opencl_kernel_create(tw_device *device, tw_program *program, const 
         made->kernel = clCreateKernel(program->program, entry, &code);
         if (code != CL_SUCCESS) {
             made->kernel = NULL;
-            status = tw_opencl_fail(error, code, "cannot make the kernel '%s' on '%s'", entry, device->info.name);
+            status = tw_opencl_fail(error, code, "cannot make the kernel '%s' on '%s'", entry,
+                                    device->info.name);
         }
     }
     if (status != TW_OK) {
