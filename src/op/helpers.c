@@ -12,6 +12,9 @@ tw_collapsed tw_collapse(const tw_shape *shape, int from, int to)
 tw_status tw_axis_of(const tw_call *call, const char *name, int rank, int *axis, tw_error *error)
 {
     const int64_t value = tw_attr_int(call, name);
+    if (rank == 0)
+        return tw_fail(error, TW_ERROR_SHAPE, "%s= needs an input with axes, but it is one number",
+                       name);
     if (value < -rank || value >= rank)
         return tw_fail(error, TW_ERROR_SHAPE,
                        "%s=%lld is out of range for an input of rank %d (valid: %d to %d)", name,
