@@ -4,32 +4,46 @@
 // VW: vector width; COUNT elements in all. LINEAR: no operand is broadcast but scalars, so the place in the row does not
 // matter and a work-item takes CHUNK elements in one run. Otherwise a work-item takes CHUNK rows of COLS elements.
 
+// HAS_VALUE: the epilogue of a result that a library computed, and which lies in memory.
+
+#ifdef HAS_VALUE
+#define VALUE_PARAM , TW_IN(value)
+#define VALUE(W, at) LOAD(W, value, at)
+#define USE_VALUE USE_IN(value)
+#else
+#define VALUE_PARAM
+#define VALUE(W, at) 0.0f
+#define USE_VALUE
+#endif
+
 #if VW > 1
-__kernel void KERNEL(elementwise)(const int n EPILOGUE_PARAMS)
+__kernel void KERNEL(elementwise)(const int n VALUE_PARAM EPILOGUE_PARAMS)
 {
+    USE_VALUE;
 #ifdef LINEAR
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, COUNT);
     int at = begin;
     for (; at + VW <= end; at += VW)
-        EPILOGUE(VW, 0.0f, at, 0);
+        EPILOGUE(VW, VALUE(VW, at), at, 0);
     for (; at < end; at++)
-        EPILOGUE(1, 0.0f, at, 0);
+        EPILOGUE(1, VALUE(1, at), at, 0);
 #else
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, COUNT / COLS);
     for (int row = begin; row < end; row++) {
         int col = 0;
         for (; col + VW <= COLS; col += VW)
-            EPILOGUE(VW, 0.0f, row * COLS + col, col);
+            EPILOGUE(VW, VALUE(VW, row * COLS + col), row * COLS + col, col);
         for (; col < COLS; col++)
-            EPILOGUE(1, 0.0f, row * COLS + col, col);
+            EPILOGUE(1, VALUE(1, row * COLS + col), row * COLS + col, col);
     }
 #endif
 }
 #else
-__kernel void KERNEL(elementwise)(const int n EPILOGUE_PARAMS)
+__kernel void KERNEL(elementwise)(const int n VALUE_PARAM EPILOGUE_PARAMS)
 {
+    USE_VALUE;
     const int at = (int)get_global_id(0);
     if (at < COUNT)
-        EPILOGUE(1, 0.0f, at, at % COLS);
+        EPILOGUE(1, VALUE(1, at), at, at % COLS);
 }
 #endif

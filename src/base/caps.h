@@ -5,19 +5,21 @@
 
 #include "base/base.h"
 
-/* simd: explicit vector register tiles, work-group size 1 (CPUs). simt: work-groups of 64 to 256 (GPUs).
- * host: the C references in double. Chosen by device type, never by extension names. */
+/* simd: explicit vector register tiles, work-group size 1 (CPUs). simt: work-groups of 64 to 256
+ * (GPUs). host: the C references in double. Chosen by device type, never by extension names. */
 typedef enum tw_family { TW_FAMILY_HOST, TW_FAMILY_SIMD, TW_FAMILY_SIMT } tw_family;
 
 typedef struct tw_caps {
     tw_family family;
-    int units;               /* compute units: cores of a CPU */
-    int vector;              /* floats in a vector register: 4 (SSE, NEON), 8 (AVX2), 16 (AVX-512) */
-    int registers;           /* vector registers: 16, or 32 with AVX-512 and NEON */
-    uint64_t global_memory, max_allocation, local_memory, cache; /* bytes; cache: last-level or per CL query */
+    int units;     /* compute units: cores of a CPU */
+    int vector;    /* floats in a vector register: 4 (SSE, NEON), 8 (AVX2), 16 (AVX-512) */
+    int registers; /* vector registers: 16, or 32 with AVX-512 and NEON */
+    uint64_t global_memory, max_allocation, local_memory,
+        cache; /* bytes; cache: last-level or per CL query */
     int max_work_group;
-    int alignment;           /* bytes that sub-allocations start at: 64 at least */
-    uint64_t identity;       /* hash of platform, device, driver and their versions */
+    int alignment;     /* bytes that sub-allocations start at: 64 at least */
+    bool products;     /* the backend has a library for products of matrices (CLBlast) */
+    uint64_t identity; /* hash of platform, device, driver and their versions */
 } tw_caps;
 
 /* Bytes of an element in device memory: the host device stores f32, f16 and bf16 as double. */

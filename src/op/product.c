@@ -146,6 +146,30 @@ static void product_simt(tw_site *site, const tw_product *p)
     finish(site, candidate, l, p, slabs, p->n.scale, 1);
 }
 
+/* By the device's library, for f32 matrices that lie one behind the other. Last in order: it is taken where a tuned file
+ * says so, or where ours fail. */
+static void product_library(tw_site *site, const tw_product *p)
+{
+    const bool one_a = strcmp(p->a_index, "0") == 0, one_b = strcmp(p->b_index, "0") == 0;
+    if (!site->caps->products || p->a_type != TW_F32 || p->b_type != TW_F32 ||
+        (!one_a && strcmp(p->a_index, "batch") != 0) || (!one_b && strcmp(p->b_index, "batch") != 0))
+        return;
+    const tw_dim count = tw_dim_multiply(p->batch, tw_dim_multiply(p->m, p->n));
+    tw_candidate *candidate = tw_site_candidate(site, site->caps->family, "matmul_library");
+    const int c = tw_candidate_workspace(site, candidate, TW_F32, count, "product");
+    tw_candidate_product(site, candidate,
+                         &(tw_library_product){.transpose_a = p->transpose_a,
+                                               .transpose_b = p->transpose_b,
+                                               .one_a = one_a,
+                                               .one_b = one_b,
+                                               .batch = p->batch,
+                                               .m = p->m,
+                                               .n = p->n,
+                                               .k = p->k},
+                         p->a, p->b, c);
+    tw_candidate_epilogue(site, candidate, c);
+}
+
 void tw_product_variants(tw_site *site, const tw_product *p)
 {
     if (tw_dim_fixed(p->n) && tw_dim_known(tw_dim_multiply(p->b_matrices, p->k)))
@@ -153,4 +177,5 @@ void tw_product_variants(tw_site *site, const tw_product *p)
     else
         product_plain(site, p);
     product_simt(site, p);
+    product_library(site, p);
 }

@@ -16,7 +16,8 @@ tw_candidate *tw_site_candidate(tw_site *site, tw_family family, const char *nam
 {
     if (site->caps->family != family || site->status != TW_OK)
         return NULL;
-    tw_candidate **grown = tw_arena_alloc(site->arena, (size_t)(site->n_candidates + 1) * sizeof *grown);
+    tw_candidate **grown =
+        tw_arena_alloc(site->arena, (size_t)(site->n_candidates + 1) * sizeof *grown);
     tw_candidate *candidate = tw_arena_alloc(site->arena, sizeof *candidate);
     if (!grown || !candidate) {
         out_of_memory(site);
@@ -30,7 +31,8 @@ tw_candidate *tw_site_candidate(tw_site *site, tw_family family, const char *nam
     return candidate;
 }
 
-int tw_candidate_workspace(tw_site *site, tw_candidate *candidate, tw_type type, tw_dim count, const char *label)
+int tw_candidate_workspace(tw_site *site, tw_candidate *candidate, tw_type type, tw_dim count,
+                           const char *label)
 {
     if (!candidate)
         return -1;
@@ -43,7 +45,8 @@ int tw_candidate_workspace(tw_site *site, tw_candidate *candidate, tw_type type,
     return id;
 }
 
-tw_launch *tw_candidate_launch(tw_site *site, tw_candidate *candidate, const char *file, const char *entry)
+tw_launch *tw_candidate_launch(tw_site *site, tw_candidate *candidate, const char *file,
+                               const char *entry)
 {
     if (!candidate)
         return NULL;
@@ -53,7 +56,11 @@ tw_launch *tw_candidate_launch(tw_site *site, tw_candidate *candidate, const cha
         out_of_memory(site);
         return NULL;
     }
-    *launch = (tw_launch){.label = site->label, .file = file, .macros = "", .entry = entry, .dims = 1};
+    *launch = (tw_launch){.label = site->label ? site->label : entry,
+                          .file = file,
+                          .macros = "",
+                          .entry = entry,
+                          .dims = 1};
     for (int d = 0; d < 3; d++)
         tw_launch_global(launch, d, TW_DIM(1), 1, 1);
     candidate->launch[candidate->n_launches++] = launch;
@@ -115,7 +122,10 @@ void tw_launch_define_float(tw_site *site, tw_launch *launch, const char *name, 
     tw_text_clear(&text);
     const bool finite = value - value == 0;
     tw_launch_define_text(site, launch, name,
-                          finite ? number : value != value ? "NAN" : value > 0 ? "INFINITY" : "(-INFINITY)");
+                          finite           ? number
+                          : value != value ? "NAN"
+                          : value > 0      ? "INFINITY"
+                                           : "(-INFINITY)");
 }
 
 /* ---- arguments ---- */
@@ -128,10 +138,12 @@ static void add_argument(tw_launch *launch, tw_arg arg)
     launch->arg[launch->n_args++] = arg;
 }
 
-static void add_tensor(tw_site *site, tw_launch *launch, const char *name, int id, tw_type type, bool written)
+static void add_tensor(tw_site *site, tw_launch *launch, const char *name, int id, tw_type type,
+                       bool written)
 {
     char line[96];
-    (void)snprintf(line, sizeof line, id < 0 ? "#define %s_ABSENT\n#define %s_TYPE %s\n" : "#define %.0s%s_TYPE %s\n",
+    (void)snprintf(line, sizeof line,
+                   id < 0 ? "#define %s_ABSENT\n#define %s_TYPE %s\n" : "#define %.0s%s_TYPE %s\n",
                    name, name, tw_type_name(type));
     append_macros(site, launch, line);
     if (id >= 0)
@@ -180,9 +192,11 @@ void tw_launch_epilogue(tw_site *site, tw_launch *launch, unsigned widths)
         return;
     const tw_expr *expr = site->epilogue;
     for (int o = 0; o < expr->n_operands; o++)
-        add_argument(launch, (tw_arg){.kind = TW_ARG_TENSOR, .tensor = {expr->operand[o].tensor, false}});
+        add_argument(launch,
+                     (tw_arg){.kind = TW_ARG_TENSOR, .tensor = {expr->operand[o].tensor, false}});
     for (int o = 0; o < expr->n_stores; o++)
-        add_argument(launch, (tw_arg){.kind = TW_ARG_TENSOR, .tensor = {expr->store[o].tensor, true}});
+        add_argument(launch,
+                     (tw_arg){.kind = TW_ARG_TENSOR, .tensor = {expr->store[o].tensor, true}});
     if (tw_expr_random(expr))
         tw_launch_seed(site, launch);
     tw_text text = {.context = site->arena->context};
@@ -204,36 +218,58 @@ void tw_launch_global(tw_launch *launch, int d, tw_dim size, int64_t divide, int
     launch->dims = TW_MAX(launch->dims, d + 1);
 }
 
-const tw_shape *tw_site_in_shape(const tw_site *site, int input) { return &site->call->input[input]->shape; }
-const tw_shape *tw_site_out_shape(const tw_site *site, int result) { return &site->call->result[result]->shape; }
-tw_type tw_site_in_type(const tw_site *site, int input) { return site->call->input[input]->type; }
-tw_type tw_site_out_type(const tw_site *site, int result) { return site->call->result[result]->type; }
+const tw_shape *tw_site_in_shape(const tw_site *site, int input)
+{
+    return &site->call->input[input]->shape;
+}
+const tw_shape *tw_site_out_shape(const tw_site *site, int result)
+{
+    return &site->call->result[result]->shape;
+}
+tw_type tw_site_in_type(const tw_site *site, int input)
+{
+    return site->call->input[input]->type;
+}
+tw_type tw_site_out_type(const tw_site *site, int result)
+{
+    return site->call->result[result]->type;
+}
 
 /* ---- a stage of elementwise calls alone ---- */
 
-/* Elements that one work-item of the simd family takes: enough to outweigh a launch's cost per work-group, and at
- * least four work-groups a compute unit where there is so much. */
+/* Elements that one work-item of the simd family takes: enough to outweigh a launch's cost per
+ * work-group, and at least four work-groups a compute unit where there is so much. */
 static int64_t chunk(int64_t count, int units)
 {
     const int64_t share = (count / (4 * units) + 15) / 16 * 16;
     return TW_MIN(TW_MAX(share, 2048), 16384);
 }
 
-static void elementwise_simd(tw_site *site, int64_t count)
+/* The launch that walks over the elements; value: see tw_candidate_epilogue, -1 without. */
+static tw_launch *elementwise_launch(tw_site *site, tw_candidate *candidate, int value)
 {
-    tw_candidate *c = tw_site_candidate(site, TW_FAMILY_SIMD, "elementwise_simd");
-    tw_launch *l = tw_candidate_launch(site, c, "elementwise.cl", "elementwise");
-    if (!l)
-        return;
+    tw_launch *l = tw_candidate_launch(site, candidate, "elementwise.cl", "elementwise");
+    const tw_shape *shape = &site->epilogue->shape;
+    tw_launch_define_dim(site, l, "COUNT", tw_shape_count(shape));
+    tw_launch_define_dim(site, l, "COLS", shape->rank ? shape->dim[shape->rank - 1] : TW_DIM(1));
+    if (value >= 0) {
+        tw_launch_define(site, l, "HAS_VALUE", 1);
+        tw_launch_in(site, l, "value", value, TW_F32);
+    }
+    return l;
+}
+
+static void elementwise_simd(tw_site *site, tw_candidate *candidate, int value)
+{
+    tw_launch *l = elementwise_launch(site, candidate, value);
     const tw_shape *shape = &site->epilogue->shape;
     const tw_dim cols = shape->rank ? shape->dim[shape->rank - 1] : TW_DIM(1);
     const bool linear = tw_expr_linear(site->epilogue);
-    const int64_t elements = chunk(count, site->caps->units);
+    const int64_t elements =
+        chunk(tw_dim_at(tw_shape_count(shape), site->batch), site->caps->units);
     const int64_t rows = TW_MAX(1, elements / TW_MAX(1, cols.scale));
     if (linear)
         tw_launch_define(site, l, "LINEAR", 1);
-    tw_launch_define_dim(site, l, "COUNT", tw_shape_count(shape));
-    tw_launch_define_dim(site, l, "COLS", cols);
     tw_launch_define(site, l, "CHUNK", linear ? elements : rows);
     tw_launch_define(site, l, "VW", site->caps->vector);
     tw_launch_epilogue(site, l, (unsigned)site->caps->vector | 1u);
@@ -243,21 +279,49 @@ static void elementwise_simd(tw_site *site, int64_t count)
         tw_launch_global(l, 0, tw_shape_span(shape, 0, shape->rank - 1), rows, 1);
 }
 
-static void elementwise_simt(tw_site *site)
+static void elementwise_simt(tw_site *site, tw_candidate *candidate, int value)
 {
-    tw_candidate *c = tw_site_candidate(site, TW_FAMILY_SIMT, "elementwise_simt");
-    tw_launch *l = tw_candidate_launch(site, c, "elementwise.cl", "elementwise");
-    const tw_shape *shape = &site->epilogue->shape;
-    tw_launch_define_dim(site, l, "COUNT", tw_shape_count(shape));
-    tw_launch_define_dim(site, l, "COLS", shape->rank ? shape->dim[shape->rank - 1] : TW_DIM(1));
+    tw_launch *l = elementwise_launch(site, candidate, value);
     tw_launch_define(site, l, "VW", 1);
-    if (l)
-        tw_launch_epilogue(site, l, 1);
-    tw_launch_global(l, 0, tw_shape_count(shape), 64, 64);
+    tw_launch_epilogue(site, l, 1);
+    tw_launch_global(l, 0, tw_shape_count(&site->epilogue->shape), 64, 64);
 }
 
-void tw_elementwise_variants(tw_site *site, int64_t batch)
+void tw_elementwise_variants(tw_site *site)
 {
-    elementwise_simd(site, tw_dim_at(tw_shape_count(&site->epilogue->shape), batch));
-    elementwise_simt(site);
+    elementwise_simd(site, tw_site_candidate(site, TW_FAMILY_SIMD, "elementwise_simd"), -1);
+    elementwise_simt(site, tw_site_candidate(site, TW_FAMILY_SIMT, "elementwise_simt"), -1);
+}
+
+void tw_candidate_epilogue(tw_site *site, tw_candidate *candidate, int value)
+{
+    if (site->caps->family == TW_FAMILY_SIMD)
+        elementwise_simd(site, candidate, value);
+    else
+        elementwise_simt(site, candidate, value);
+}
+
+void tw_candidate_product(tw_site *site, tw_candidate *candidate, const tw_library_product *product,
+                          int a, int b, int c)
+{
+    tw_launch *l = tw_candidate_launch(site, candidate, NULL, "product");
+    tw_library_product *copy = l ? tw_arena_alloc(site->arena, sizeof *copy) : NULL;
+    if (!copy) {
+        if (l)
+            out_of_memory(site);
+        return;
+    }
+    *copy = *product;
+    l->product = copy;
+    add_tensor(site, l, "a", a, TW_F32, false);
+    add_tensor(site, l, "b", b, TW_F32, false);
+    add_tensor(site, l, "c", c, TW_F32, true);
+    /* What tells this product from others: proofs go by an entry's text. */
+    tw_launch_define_dim(site, l, "BATCH", product->batch);
+    tw_launch_define_dim(site, l, "M", product->m);
+    tw_launch_define_dim(site, l, "N", product->n);
+    tw_launch_define_dim(site, l, "K", product->k);
+    tw_launch_define(site, l, "FORM",
+                     product->transpose_a | product->transpose_b << 1 | product->one_a << 2 |
+                         product->one_b << 3);
 }

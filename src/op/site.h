@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How an operator offers kernels: at a site (a call with shapes, caps and fused elementwise work) it adds candidates.
+// How an operator offers kernels: at a site (a call with shapes, caps and fused elementwise work)
+// it adds candidates.
 #ifndef TW_OP_SITE_H
 #define TW_OP_SITE_H
 
@@ -20,15 +21,19 @@ typedef struct tw_candidate {
 } tw_candidate;
 
 typedef struct tw_site {
-    const tw_call *call;  /* bound: letters are gone but n; NULL for a stage of elementwise calls alone */
+    const tw_call
+        *call; /* bound: letters are gone but n; NULL for a stage of elementwise calls alone */
     const tw_caps *caps;
-    const int *in;        /* tensor id of each input of call; -1 absent */
-    const int *out;       /* tensor id of each result; -1 if nobody needs it. With the flag TW_OP_EPILOGUE result 0 is
-                             stored by the epilogue, and out[0] is not an argument of the kernel */
+    const int *in; /* tensor id of each input of call; -1 absent */
+    const int
+        *out; /* tensor id of each result; -1 if nobody needs it. With the flag TW_OP_EPILOGUE
+                 result 0 is stored by the epilogue, and out[0] is not an argument of the kernel */
     const struct tw_expr *epilogue; /* what EPILOGUE computes: at least the store of result 0 */
     tw_arena *arena;
+    int64_t batch;     /* the most that n may be */
     const char *label; /* the stage's name */
-    struct tw_recipe *recipe; /* owns the tensors; new_tensor adds one (the room plan is not seen from here) */
+    struct tw_recipe
+        *recipe; /* owns the tensors; new_tensor adds one (the room plan is not seen from here) */
     int (*new_tensor)(struct tw_recipe *recipe, const char *label, tw_type type, tw_dim count);
     tw_candidate **candidates;
     int n_candidates;
@@ -36,30 +41,44 @@ typedef struct tw_site {
     tw_error error;
 } tw_site;
 
-/* A new candidate. Returns NULL when memory is out or the caps' family is another (so that a hook may simply offer its
- * simd and its simt one in turn and skip NULL): all calls below accept NULL. */
+/* A new candidate. Returns NULL when memory is out or the caps' family is another (so that a hook
+ * may simply offer its simd and its simt one in turn and skip NULL): all calls below accept NULL.
+ */
 tw_candidate *tw_site_candidate(tw_site *site, tw_family family, const char *name);
 /* A workspace tensor of the candidate: count elements. Returns its id. */
-int tw_candidate_workspace(tw_site *site, tw_candidate *candidate, tw_type type, tw_dim count, const char *label);
+int tw_candidate_workspace(tw_site *site, tw_candidate *candidate, tw_type type, tw_dim count,
+                           const char *label);
 /* A launch of KERNEL(entry) in cl/FILE. */
-tw_launch *tw_candidate_launch(tw_site *site, tw_candidate *candidate, const char *file, const char *entry);
+tw_launch *tw_candidate_launch(tw_site *site, tw_candidate *candidate, const char *file,
+                               const char *entry);
 
 /* Kernel arguments, in the order of the kernel's signature after `const int n`.
- * A tensor argument NAME becomes TW_IN(NAME) or TW_OUT(NAME) in the signature, and defines NAME_TYPE (f32, i32, ...).
- * id -1: defines NAME_ABSENT and passes nothing. */
+ * A tensor argument NAME becomes TW_IN(NAME) or TW_OUT(NAME) in the signature, and defines
+ * NAME_TYPE (f32, i32, ...). id -1: defines NAME_ABSENT and passes nothing. */
 void tw_launch_in(tw_site *site, tw_launch *launch, const char *name, int id, tw_type type);
 void tw_launch_out(tw_site *site, tw_launch *launch, const char *name, int id, tw_type type);
 void tw_launch_int(tw_site *site, tw_launch *launch, int value);
 void tw_launch_float(tw_site *site, tw_launch *launch, float value);
-void tw_launch_user(tw_site *site, tw_launch *launch, int slot); /* const float: runtime.user[slot] */
+void tw_launch_user(tw_site *site, tw_launch *launch,
+                    int slot); /* const float: runtime.user[slot] */
 /* const uint seed_lo, const uint seed_hi, const uint step, const uint line */
 void tw_launch_seed(tw_site *site, tw_launch *launch);
-/* Adds the epilogue: EPILOGUE_PARAMS stands last in the kernel's signature, and EPILOGUE(W, v, at, col) in its body
- * (cl/core/core.cl). Exactly one launch of a candidate of an operator with TW_OP_EPILOGUE has it: the one that has the
- * final values of result 0. widths: bit mask of the W used (1 | 4 | 16). */
+/* Adds the epilogue: EPILOGUE_PARAMS stands last in the kernel's signature, and EPILOGUE(W, v, at,
+ * col) in its body (cl/core/core.cl). Exactly one launch of a candidate of an operator with
+ * TW_OP_EPILOGUE has it: the one that has the final values of result 0. widths: bit mask of the W
+ * used (1 | 4 | 16). */
 void tw_launch_epilogue(tw_site *site, tw_launch *launch, unsigned widths);
 
-/* Macros: "#define NAME value". A dim becomes 64, n or (64*n): sizes of a layer are constants, the batch is not. */
+/* A launch of the device's library of products, where caps->products: c (a workspace) is written.
+ */
+void tw_candidate_product(tw_site *site, tw_candidate *candidate, const tw_library_product *product,
+                          int a, int b, int c);
+/* The epilogue as a launch of its own, for results that something else than a kernel of ours left
+ * in `value` (f32). */
+void tw_candidate_epilogue(tw_site *site, tw_candidate *candidate, int value);
+
+/* Macros: "#define NAME value". A dim becomes 64, n or (64*n): sizes of a layer are constants, the
+ * batch is not. */
 void tw_launch_define(tw_site *site, tw_launch *launch, const char *name, int64_t value);
 void tw_launch_define_dim(tw_site *site, tw_launch *launch, const char *name, tw_dim value);
 void tw_launch_define_float(tw_site *site, tw_launch *launch, const char *name, double value);
@@ -68,8 +87,9 @@ void tw_launch_define_text(tw_site *site, tw_launch *launch, const char *name, c
 /* Size of dimension d (0 to 2): ceil(size / divide) groups of `local` items. Default 1, 1, 1. */
 void tw_launch_global(tw_launch *launch, int d, tw_dim size, int64_t divide, int local);
 
-/* The candidates of a stage of elementwise calls alone (call is NULL, everything is the epilogue). */
-void tw_elementwise_variants(tw_site *site, int64_t batch);
+/* The candidates of a stage of elementwise calls alone (call is NULL, everything is the epilogue).
+ */
+void tw_elementwise_variants(tw_site *site);
 
 /* The type and shape of an input or result of the site's call. */
 const tw_shape *tw_site_in_shape(const tw_site *site, int input);

@@ -12,7 +12,7 @@ static void print_dim(tw_dim dim, tw_text *text)
 
 static void print_launch(const tw_recipe *recipe, const tw_launch *launch, tw_text *text)
 {
-    tw_text_printf(text, "    %s:%s [", launch->file, launch->entry);
+    tw_text_printf(text, "    %s:%s [", launch->file ? launch->file : "library", launch->entry);
     for (int d = 0; d < launch->dims; d++) {
         tw_text_puts(text, d ? ", " : "");
         print_dim(launch->global[d], text);
@@ -25,7 +25,8 @@ static void print_launch(const tw_recipe *recipe, const tw_launch *launch, tw_te
     for (int written = 0; written < 2; written++) {
         tw_text_puts(text, written ? " ->" : "");
         for (int i = 0; i < launch->n_args; i++)
-            if (launch->arg[i].kind == TW_ARG_TENSOR && launch->arg[i].tensor.written == (written != 0))
+            if (launch->arg[i].kind == TW_ARG_TENSOR &&
+                launch->arg[i].tensor.written == (written != 0))
                 tw_text_printf(text, " %s", recipe->tensor[launch->arg[i].tensor.id].label);
     }
     tw_text_puts(text, "\n");
@@ -50,7 +51,8 @@ static void print_stage(const tw_recipe *recipe, const tw_stage *stage, tw_text 
 
 static const char *space_name(tw_space space)
 {
-    static const char *const names[] = {"none", "input", "output", "params", "gradients", "work", "keep", "external"};
+    static const char *const names[] = {"none",      "input", "output", "params",
+                                        "gradients", "work",  "keep",   "external"};
     return names[space];
 }
 
@@ -61,10 +63,12 @@ static void print_memory(const tw_recipe *recipe, tw_text *text)
         const tw_tensor *t = &recipe->tensor[i];
         if (t->first < 0)
             continue;
-        tw_text_printf(text, "%-9s%10llu  %10llu  %4d - %-4d  %s\n", space_name(t->space), (unsigned long long)t->offset,
-                       (unsigned long long)t->bytes, t->first, t->last, t->label);
+        tw_text_printf(text, "%-9s%10llu  %10llu  %4d - %-4d  %s\n", space_name(t->space),
+                       (unsigned long long)t->offset, (unsigned long long)t->bytes, t->first,
+                       t->last, t->label);
     }
-    tw_text_printf(text, "peak %.2f MiB at batch %lld\n", (double)recipe->peak_bytes / 1048576, (long long)recipe->batch);
+    tw_text_printf(text, "peak %.2f MiB at batch %lld\n", (double)recipe->peak_bytes / 1048576,
+                   (long long)recipe->batch);
 }
 
 tw_status tw_recipe_print(const tw_recipe *recipe, bool memory, tw_text *text)

@@ -4,7 +4,8 @@
 
 tw_stage *tw_recipe_stage(tw_recipe *recipe, const char *label)
 {
-    if (!tw_grow(recipe->context, &recipe->stage, &recipe->capacity_stages, recipe->n_stages, sizeof *recipe->stage))
+    if (!tw_grow(recipe->context, &recipe->stage, &recipe->capacity_stages, recipe->n_stages,
+                 sizeof *recipe->stage))
         return NULL;
     recipe->stage[recipe->n_stages] = (tw_stage){.label = label};
     return &recipe->stage[recipe->n_stages++];
@@ -17,7 +18,11 @@ static int new_tensor(tw_recipe *recipe, const char *label, tw_type type, tw_dim
 
 void tw_recipe_site(tw_recipe *recipe, tw_site *site)
 {
-    *site = (tw_site){.caps = &recipe->caps, .arena = &recipe->arena, .recipe = recipe, .new_tensor = new_tensor};
+    *site = (tw_site){.caps = &recipe->caps,
+                      .arena = &recipe->arena,
+                      .recipe = recipe,
+                      .new_tensor = new_tensor,
+                      .batch = recipe->batch};
 }
 
 tw_status tw_recipe_close(tw_recipe *recipe, tw_stage *stage, tw_site *site, tw_error *error)
@@ -35,9 +40,13 @@ tw_status tw_recipe_close(tw_recipe *recipe, tw_stage *stage, tw_site *site, tw_
 static tw_status add_reference(tw_making *m, tw_stage *stage, const tw_call *call, tw_error *error)
 {
     if (call->n_inputs > TW_MAX_REFERENCE)
-        return tw_fail(error, TW_ERROR_UNSUPPORTED, "%s has more than %d inputs", call->name, TW_MAX_REFERENCE);
+        return tw_fail(error, TW_ERROR_UNSUPPORTED, "%s has more than %d inputs", call->name,
+                       TW_MAX_REFERENCE);
     tw_reference *r = &stage->reference[stage->n_references++];
-    *r = (tw_reference){.label = call->name, .function = call->op->host, .data = call, .n_in = call->n_inputs,
+    *r = (tw_reference){.label = call->name,
+                        .function = call->op->host,
+                        .data = call,
+                        .n_in = call->n_inputs,
                         .n_out = call->n_results};
     for (int i = 0; i < call->n_inputs; i++) {
         r->in[i] = call->input[i] ? m->tensor[call->input[i]->id] : -1;
@@ -100,14 +109,15 @@ static tw_status add_candidates(tw_making *m, const tw_group *g, tw_stage *stage
     site.label = stage->label;
     site.epilogue = !call || (call->op->flags & TW_OP_EPILOGUE) ? g->expr : NULL;
     if (!call)
-        tw_elementwise_variants(&site, m->recipe->batch);
+        tw_elementwise_variants(&site);
     else if (call->op->variants)
         call->op->variants(&site);
     TW_TRY(tw_recipe_close(m->recipe, stage, &site, error));
     if (!stage->n_candidates)
-        return tw_fail(error, TW_ERROR_UNSUPPORTED, "%s: operator %s has no kernel for %s", stage->label,
-                       call ? call->op->name : "elementwise",
-                       m->recipe->caps.family == TW_FAMILY_SIMD ? "this CPU device" : "this GPU device");
+        return tw_fail(error, TW_ERROR_UNSUPPORTED, "%s: operator %s has no kernel for %s",
+                       stage->label, call ? call->op->name : "elementwise",
+                       m->recipe->caps.family == TW_FAMILY_SIMD ? "this CPU device"
+                                                                : "this GPU device");
     return TW_OK;
 }
 
@@ -115,7 +125,9 @@ tw_status tw_plan_stages(tw_making *m, tw_error *error)
 {
     for (int i = 0; i < m->n_groups; i++) {
         const tw_group *g = &m->groups[i];
-        const tw_call *last = g->n_members ? g->member[g->n_members - 1] : g->anchor ? g->anchor : g->inlined[0];
+        const tw_call *last = g->n_members ? g->member[g->n_members - 1]
+                              : g->anchor  ? g->anchor
+                                           : g->inlined[0];
         tw_stage *stage = tw_recipe_stage(m->recipe, g->anchor ? g->anchor->name : last->name);
         if (!stage)
             return tw_fail_memory(error);

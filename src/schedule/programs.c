@@ -196,15 +196,16 @@ static tw_status build_singly(tw_programs *programs, const tw_units *units, bool
     return status;
 }
 
-static tw_status make_kernel(const tw_programs *programs, const tw_units *units, const tw_launch *launch, int unit,
-                             tw_kernel **kernel, tw_error *error)
+static tw_status make_kernel(const tw_programs *programs, const tw_units *units,
+                             const tw_launch *launch, int unit, tw_kernel **kernel, tw_error *error)
 {
     const tw_backend *backend = programs->device->backend;
     if (launch->product)
         return backend->product_create(programs->device, launch->product, kernel, error);
     char entry[200];
     snprintf(entry, sizeof entry, "%s_%d", launch->entry, unit);
-    return backend->kernel_create(programs->device, programs->program[units->unit[unit].program], entry, kernel, error);
+    return backend->kernel_create(programs->device, programs->program[units->unit[unit].program],
+                                  entry, kernel, error);
 }
 
 static tw_status make_kernels(tw_programs *programs, const tw_units *units, int count,
@@ -217,13 +218,14 @@ static tw_status make_kernels(tw_programs *programs, const tw_units *units, int 
     programs->n_kernels = count;
     for (int i = 0; i < count; i++) {
         tw_error cause;
-        const tw_status status =
-            make_kernel(programs, units, launches[i], units->of_launch[i], &programs->kernel[i], &cause);
+        const tw_status status = make_kernel(programs, units, launches[i], units->of_launch[i],
+                                             &programs->kernel[i], &cause);
         if (status == TW_OK)
             continue;
         guilty[i] = status == TW_ERROR_BUILD;
         return tw_fail(error, status, "%s: %s of %s: %.800s", launches[i]->label,
-                       launches[i]->entry, launches[i]->file ? launches[i]->file : "the library", cause.text);
+                       launches[i]->entry, launches[i]->file ? launches[i]->file : "the library",
+                       cause.text);
     }
     return TW_OK;
 }

@@ -68,7 +68,8 @@ static cl_platform_id platform_of(cl_device_id device)
 static const char *why_not(cl_device_id device, const char *version)
 {
     int major = 0, minor = 0;
-    if (sscanf(version, "OpenCL %d.%d", &major, &minor) != 2 || major < 1 || (major == 1 && minor < 2))
+    if (sscanf(version, "OpenCL %d.%d", &major, &minor) != 2 || major < 1 ||
+        (major == 1 && minor < 2))
         return "it has no OpenCL 1.2";
     if (NUMBER(device, CL_DEVICE_TYPE, cl_device_type) & CL_DEVICE_TYPE_CUSTOM)
         return "it is a custom device, without kernels of one's own";
@@ -78,7 +79,8 @@ static const char *why_not(cl_device_id device, const char *version)
         return "its driver has no compiler";
     if (!NUMBER(device, CL_DEVICE_ENDIAN_LITTLE, cl_bool))
         return "it is big-endian";
-    const uint64_t needed = CL_FP_INF_NAN | CL_FP_ROUND_TO_NEAREST; /* the embedded profile may lack them */
+    const uint64_t needed =
+        CL_FP_INF_NAN | CL_FP_ROUND_TO_NEAREST; /* the embedded profile may lack them */
     if ((NUMBER(device, CL_DEVICE_SINGLE_FP_CONFIG, cl_device_fp_config) & needed) != needed)
         return "its floats have no infinities and NaNs, or do not round to nearest";
     return NULL;
@@ -98,8 +100,8 @@ static const char *type_name(uint64_t type)
     return type & CL_DEVICE_TYPE_GPU ? "gpu" : type & CL_DEVICE_TYPE_CPU ? "cpu" : "accelerator";
 }
 
-tw_status tw_opencl_describe(tw_context *context, cl_device_id device, const char *selector, tw_device_info *info,
-                             tw_error *error)
+tw_status tw_opencl_describe(tw_context *context, cl_device_id device, const char *selector,
+                             tw_device_info *info, tw_error *error)
 {
     char *name = tw_opencl_text(context, device, CL_DEVICE_NAME);
     char *version = tw_opencl_text(context, device, CL_DEVICE_VERSION);
@@ -107,15 +109,17 @@ tw_status tw_opencl_describe(tw_context *context, cl_device_id device, const cha
     char *platform = tw_opencl_platform_text(context, platform_of(device), CL_PLATFORM_NAME);
     const bool complete = name && version && driver && platform;
     if (complete) {
-        *info = (tw_device_info){.units = (int32_t)NUMBER(device, CL_DEVICE_MAX_COMPUTE_UNITS, cl_uint),
-                                 .memory = NUMBER(device, CL_DEVICE_GLOBAL_MEM_SIZE, cl_ulong),
-                                 .allocation = NUMBER(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, cl_ulong)};
+        *info =
+            (tw_device_info){.units = (int32_t)NUMBER(device, CL_DEVICE_MAX_COMPUTE_UNITS, cl_uint),
+                             .memory = NUMBER(device, CL_DEVICE_GLOBAL_MEM_SIZE, cl_ulong),
+                             .allocation = NUMBER(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, cl_ulong)};
         put(info->selector, sizeof info->selector, selector);
         put(info->name, sizeof info->name, name);
         put(info->platform, sizeof info->platform, platform);
         put(info->version, sizeof info->version, version);
         put(info->driver, sizeof info->driver, driver);
-        put(info->type, sizeof info->type, type_name(NUMBER(device, CL_DEVICE_TYPE, cl_device_type)));
+        put(info->type, sizeof info->type,
+            type_name(NUMBER(device, CL_DEVICE_TYPE, cl_device_type)));
         const char *reason = why_not(device, version);
         info->usable = reason == NULL;
         put(info->why_not, sizeof info->why_not, reason ? reason : "");
@@ -127,15 +131,16 @@ tw_status tw_opencl_describe(tw_context *context, cl_device_id device, const cha
     return complete ? TW_OK : tw_fail_memory(error);
 }
 
-/* Floats in a vector register: 4, 8 or 16. PoCL and Intel's runtime report the native width right, AVX-512 included;
- * where a driver says less than SSE and NEON have, 4 is safe. */
+/* Floats in a vector register: 4, 8 or 16. PoCL and Intel's runtime report the native width right,
+ * AVX-512 included; where a driver says less than SSE and NEON have, 4 is safe. */
 static int vector_width(cl_device_id device)
 {
     const uint64_t native = NUMBER(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, cl_uint);
     return native >= 16 ? 16 : native >= 8 ? 8 : 4;
 }
 
-/* A CPU that OpenCL drives is the one that this code runs on, so its architecture is known when compiling. */
+/* A CPU that OpenCL drives is the one that this code runs on, so its architecture is known when
+ * compiling. */
 static int register_count(int vector)
 {
 #if defined(__aarch64__) || defined(__arm__)
@@ -160,7 +165,8 @@ static bool identity(tw_context *context, cl_device_id device, uint64_t *hash)
     for (int i = 0; i < TW_COUNT(texts); i++) {
         complete = complete && texts[i];
         if (texts[i])
-            *hash = tw_hash(*hash, texts[i], strlen(texts[i]) + 1); /* with the closing 0, which parts them */
+            *hash = tw_hash(*hash, texts[i],
+                            strlen(texts[i]) + 1); /* with the closing 0, which parts them */
         tw_free(context, texts[i]);
     }
     return complete;
@@ -170,17 +176,22 @@ tw_status tw_opencl_caps(tw_context *context, cl_device_id device, tw_caps *caps
 {
     const bool cpu = strcmp(type_name(NUMBER(device, CL_DEVICE_TYPE, cl_device_type)), "cpu") == 0;
     const int vector = vector_width(device);
-    const uint64_t alignment = NUMBER(device, CL_DEVICE_MEM_BASE_ADDR_ALIGN, cl_uint) / 8; /* given in bits */
+    const uint64_t alignment =
+        NUMBER(device, CL_DEVICE_MEM_BASE_ADDR_ALIGN, cl_uint) / 8; /* given in bits */
     const uint64_t work_group = NUMBER(device, CL_DEVICE_MAX_WORK_GROUP_SIZE, size_t);
-    *caps = (tw_caps){.family = cpu ? TW_FAMILY_SIMD : TW_FAMILY_SIMT,
-                      .units = (int)TW_MAX(NUMBER(device, CL_DEVICE_MAX_COMPUTE_UNITS, cl_uint), 1u),
-                      .vector = vector,
-                      .registers = register_count(vector),
-                      .global_memory = NUMBER(device, CL_DEVICE_GLOBAL_MEM_SIZE, cl_ulong),
-                      .max_allocation = NUMBER(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, cl_ulong),
-                      .local_memory = NUMBER(device, CL_DEVICE_LOCAL_MEM_SIZE, cl_ulong),
-                      .cache = NUMBER(device, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, cl_ulong),
-                      .max_work_group = (int)TW_MIN(TW_MAX(work_group, 1u), (uint64_t)INT32_MAX),
-                      .alignment = (int)TW_MIN(TW_MAX(alignment, 64u), 4096u)};
+    *caps =
+        (tw_caps){.family = cpu ? TW_FAMILY_SIMD : TW_FAMILY_SIMT,
+                  .units = (int)TW_MAX(NUMBER(device, CL_DEVICE_MAX_COMPUTE_UNITS, cl_uint), 1u),
+                  .vector = vector,
+                  .registers = register_count(vector),
+                  .global_memory = NUMBER(device, CL_DEVICE_GLOBAL_MEM_SIZE, cl_ulong),
+                  .max_allocation = NUMBER(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, cl_ulong),
+                  .local_memory = NUMBER(device, CL_DEVICE_LOCAL_MEM_SIZE, cl_ulong),
+                  .cache = NUMBER(device, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, cl_ulong),
+                  .max_work_group = (int)TW_MIN(TW_MAX(work_group, 1u), (uint64_t)INT32_MAX),
+                  .alignment = (int)TW_MIN(TW_MAX(alignment, 64u), 4096u)};
+#ifdef TW_CLBLAST
+    caps->products = true;
+#endif
     return identity(context, device, &caps->identity) ? TW_OK : tw_fail_memory(error);
 }

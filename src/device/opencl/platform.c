@@ -3,10 +3,12 @@
 #include "device/opencl/opencl.h"
 #include <stdio.h>
 
-#define NO_PLATFORM (-1001) /* CL_PLATFORM_NOT_FOUND_KHR, of the ICD loader: nothing is installed */
+#define NO_PLATFORM (-1001) /* CL_PLATFORM_NOT_FOUND_KHR, of the ICD loader: nothing is installed  \
+                             */
 
 /* All platforms, in the order of the ICD loader. None is no error. */
-static tw_status platforms(tw_context *context, cl_platform_id **found, cl_uint *count, tw_error *error)
+static tw_status platforms(tw_context *context, cl_platform_id **found, cl_uint *count,
+                           tw_error *error)
 {
     *found = NULL;
     *count = 0;
@@ -29,10 +31,10 @@ static tw_status platforms(tw_context *context, cl_platform_id **found, cl_uint 
     return TW_OK;
 }
 
-/* A platform's devices. A driver that fails here is passed over with a line in the log, so that a broken one does not
- * hide the others. */
-static tw_status devices(tw_context *context, cl_platform_id platform, int number, cl_device_id **found, cl_uint *count,
-                         tw_error *error)
+/* A platform's devices. A driver that fails here is passed over with a line in the log, so that a
+ * broken one does not hide the others. */
+static tw_status devices(tw_context *context, cl_platform_id platform, int number,
+                         cl_device_id **found, cl_uint *count, tw_error *error)
 {
     *found = NULL;
     *count = 0;
@@ -47,8 +49,9 @@ static tw_status devices(tw_context *context, cl_platform_id platform, int numbe
         code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, n, list, NULL);
     if (code != CL_SUCCESS) {
         tw_free(context, list);
-        tw_log(context, TW_LOG_WARNING, "OpenCL platform %d is passed over: its devices cannot be listed: %s (%d)",
-               number, tw_opencl_error_name(code), (int)code);
+        tw_log(context, TW_LOG_WARNING,
+               "OpenCL platform %d is passed over: its devices cannot be listed: %s (%d)", number,
+               tw_opencl_error_name(code), (int)code);
         return TW_OK;
     }
     *found = list;
@@ -87,21 +90,23 @@ static void selector_text(char text[16], int platform, int number)
     snprintf(text, 16, "%d:%d", platform % 100000, number % 100000);
 }
 
-static tw_status add_to_list(void *user, int platform, int number, cl_platform_id platform_id, cl_device_id device,
-                             tw_error *error)
+static tw_status add_to_list(void *user, int platform, int number, cl_platform_id platform_id,
+                             cl_device_id device, tw_error *error)
 {
     (void)platform_id;
     listing *list = user;
     if (list->count < list->capacity) {
         char selector[16];
         selector_text(selector, platform, number);
-        TW_TRY(tw_opencl_describe(list->context, device, selector, &list->infos[list->count], error));
+        TW_TRY(
+            tw_opencl_describe(list->context, device, selector, &list->infos[list->count], error));
     }
     list->count++;
     return TW_OK;
 }
 
-tw_status tw_opencl_list(tw_context *context, tw_device_info *infos, int32_t capacity, int32_t *count, tw_error *error)
+tw_status tw_opencl_list(tw_context *context, tw_device_info *infos, int32_t capacity,
+                         int32_t *count, tw_error *error)
 {
     listing list = {context, infos, capacity, 0};
     TW_TRY(tw_opencl_each(context, add_to_list, &list, error));
@@ -133,6 +138,9 @@ static const tw_backend backend = {
     .program_build = tw_opencl_program_build,
     .program_destroy = tw_opencl_program_destroy,
     .kernel_create = tw_opencl_kernel_create,
+#ifdef TW_CLBLAST
+    .product_create = tw_opencl_product_create,
+#endif
     .kernel_destroy = tw_opencl_kernel_destroy,
     .queue_create = tw_opencl_queue_create,
     .queue_destroy = tw_opencl_queue_destroy,
@@ -160,8 +168,8 @@ static void CL_CALLBACK notify(const char *text, const void *private_info, size_
 }
 
 /* Makes the tw_device; shared: the caller's context, or NULL to make one. */
-static tw_status make_device(tw_context *context, cl_device_id id, cl_context shared, const char *selector,
-                             tw_device **device, tw_error *error)
+static tw_status make_device(tw_context *context, cl_device_id id, cl_context shared,
+                             const char *selector, tw_device **device, tw_error *error)
 {
     tw_device *made = tw_calloc(context, 1, sizeof *made);
     tw_opencl *cl = tw_calloc(context, 1, sizeof *cl);
@@ -174,8 +182,8 @@ static tw_status make_device(tw_context *context, cl_device_id id, cl_context sh
     if (status == TW_OK)
         status = tw_opencl_describe(context, id, selector, &made->info, error);
     if (status == TW_OK && !made->info.usable)
-        status = tw_fail(error, TW_ERROR_NO_DEVICE, "device %s '%s' cannot be used: %s", selector, made->info.name,
-                         made->info.why_not);
+        status = tw_fail(error, TW_ERROR_NO_DEVICE, "device %s '%s' cannot be used: %s", selector,
+                         made->info.name, made->info.why_not);
     if (status == TW_OK)
         status = tw_opencl_caps(context, id, &made->caps, error);
     if (status == TW_OK) {
@@ -185,13 +193,15 @@ static tw_status make_device(tw_context *context, cl_device_id id, cl_context sh
             code = clRetainContext(shared);
         if (code != CL_SUCCESS) {
             cl->context = NULL;
-            status = tw_opencl_fail(error, code, "cannot open device %s '%s'", selector, made->info.name);
+            status = tw_opencl_fail(error, code, "cannot open device %s '%s'", selector,
+                                    made->info.name);
         }
     }
     if (status == TW_OK && clRetainDevice(id) == CL_SUCCESS)
         cl->device = id;
     else if (status == TW_OK)
-        status = tw_fail(error, TW_ERROR_DEVICE, "cannot retain device %s '%s'", selector, made->info.name);
+        status = tw_fail(error, TW_ERROR_DEVICE, "cannot retain device %s '%s'", selector,
+                         made->info.name);
     if (status != TW_OK) {
         destroy(made);
         return status;
@@ -201,14 +211,14 @@ static tw_status make_device(tw_context *context, cl_device_id id, cl_context sh
 }
 
 typedef struct search {
-    char wanted[16];       /* by selector */
+    char wanted[16];        /* by selector */
     cl_device_id wanted_id; /* or by the device itself */
     cl_device_id found;
     char selector[16];
 } search;
 
-static tw_status look(void *user, int platform, int number, cl_platform_id platform_id, cl_device_id device,
-                      tw_error *error)
+static tw_status look(void *user, int platform, int number, cl_platform_id platform_id,
+                      cl_device_id device, tw_error *error)
 {
     (void)platform_id;
     (void)error;
@@ -222,7 +232,8 @@ static tw_status look(void *user, int platform, int number, cl_platform_id platf
     return TW_OK;
 }
 
-tw_status tw_opencl_open(tw_context *context, const char *select, tw_device **device, tw_error *error)
+tw_status tw_opencl_open(tw_context *context, const char *select, tw_device **device,
+                         tw_error *error)
 {
     search s = {.wanted_id = NULL};
     snprintf(s.wanted, sizeof s.wanted, "%s", select);
@@ -232,8 +243,8 @@ tw_status tw_opencl_open(tw_context *context, const char *select, tw_device **de
     return make_device(context, s.found, NULL, s.selector, device, error);
 }
 
-/* Is the device one of the context's? Asked by making a queue: among CL_CONTEXT_DEVICES PoCL 3.1 lists the whole device
- * where the context was made for a part of it. */
+/* Is the device one of the context's? Asked by making a queue: among CL_CONTEXT_DEVICES PoCL 3.1
+ * lists the whole device where the context was made for a part of it. */
 static tw_status check_member(cl_context shared, cl_device_id id, tw_error *error)
 {
     cl_int code;
@@ -241,14 +252,15 @@ static tw_status check_member(cl_context shared, cl_device_id id, tw_error *erro
     if (code == CL_SUCCESS)
         clReleaseCommandQueue(queue);
     if (code == CL_INVALID_DEVICE)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "tw_device_from_opencl: the device is none of the context's devices");
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "tw_device_from_opencl: the device is none of the context's devices");
     if (code != CL_SUCCESS)
         return tw_opencl_fail(error, code, "tw_device_from_opencl: no queue can be made");
     return TW_OK;
 }
 
-tw_status tw_device_from_opencl(tw_context *context, cl_context shared, cl_device_id cl_device, tw_device **device,
-                                tw_error *error)
+tw_status tw_device_from_opencl(tw_context *context, cl_context shared, cl_device_id cl_device,
+                                tw_device **device, tw_error *error)
 {
     if (!context || !shared || !cl_device || !device)
         return tw_fail(error, TW_ERROR_ARGUMENT, "tw_device_from_opencl: an argument is NULL");

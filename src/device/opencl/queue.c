@@ -2,19 +2,21 @@
 // In-order queues: transfers, launches, and events.
 #include "device/opencl/opencl.h"
 
-static tw_status make_queue(tw_device *device, bool profiling, cl_command_queue *queue, tw_error *error)
+static tw_status make_queue(tw_device *device, bool profiling, cl_command_queue *queue,
+                            tw_error *error)
 {
     const tw_opencl *cl = device->state;
     cl_int code;
-    cl_command_queue made =
-        clCreateCommandQueue(cl->context, cl->device, profiling ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
+    cl_command_queue made = clCreateCommandQueue(cl->context, cl->device,
+                                                 profiling ? CL_QUEUE_PROFILING_ENABLE : 0, &code);
     if (code != CL_SUCCESS)
         return tw_opencl_fail(error, code, "cannot make a queue on '%s'", device->info.name);
     *queue = made;
     return TW_OK;
 }
 
-tw_status tw_opencl_queue_create(tw_device *device, bool profiling, tw_queue **queue, tw_error *error)
+tw_status tw_opencl_queue_create(tw_device *device, bool profiling, tw_queue **queue,
+                                 tw_error *error)
 {
     tw_queue *made = tw_calloc(device->context, 1, sizeof *made);
     if (!made)
@@ -64,14 +66,16 @@ typedef struct wait_list {
 } wait_list;
 
 /* Fills *list, which must stay where it is. NULLs among the waits are passed over. */
-static tw_status wait_for(wait_list *list, int count, tw_event *const *waits, const char *what, tw_error *error)
+static tw_status wait_for(wait_list *list, int count, tw_event *const *waits, const char *what,
+                          tw_error *error)
 {
     list->count = 0;
     for (int i = 0; i < count; i++) {
         if (!waits[i])
             continue;
         if (list->count == MOST_WAITS)
-            return tw_fail(error, TW_ERROR_INTERNAL, "%s: more than %d events to wait for", what, MOST_WAITS);
+            return tw_fail(error, TW_ERROR_INTERNAL, "%s: more than %d events to wait for", what,
+                           MOST_WAITS);
         list->event[list->count++] = (cl_event)waits[i];
     }
     list->events = list->count ? list->event : NULL;
@@ -79,12 +83,14 @@ static tw_status wait_for(wait_list *list, int count, tw_event *const *waits, co
 }
 
 /* A command of no bytes still stands in its place: it waits, and gives an event. */
-static tw_status mark(tw_queue *queue, const wait_list *list, tw_event **event, const char *what, tw_error *error)
+static tw_status mark(tw_queue *queue, const wait_list *list, tw_event **event, const char *what,
+                      tw_error *error)
 {
     if (list->count == 0 && !event)
         return TW_OK;
     cl_event made = NULL;
-    const cl_int code = clEnqueueMarkerWithWaitList(queue->queue, list->count, list->events, event ? &made : NULL);
+    const cl_int code =
+        clEnqueueMarkerWithWaitList(queue->queue, list->count, list->events, event ? &made : NULL);
     if (code != CL_SUCCESS)
         return tw_opencl_fail(error, code, "%s on '%s'", what, queue->device->info.name);
     if (event)
@@ -94,17 +100,20 @@ static tw_status mark(tw_queue *queue, const wait_list *list, tw_event **event, 
 
 /* ---- transfers ---- */
 
-static tw_status check_range(const tw_buffer *buffer, uint64_t offset, uint64_t bytes, const char *what,
-                             tw_error *error)
+static tw_status check_range(const tw_buffer *buffer, uint64_t offset, uint64_t bytes,
+                             const char *what, tw_error *error)
 {
     if (offset <= buffer->bytes && bytes <= buffer->bytes - offset)
         return TW_OK;
-    return tw_fail(error, TW_ERROR_INTERNAL, "%s: %llu bytes from %llu on do not lie in a buffer of %llu bytes", what,
-                   (unsigned long long)bytes, (unsigned long long)offset, (unsigned long long)buffer->bytes);
+    return tw_fail(error, TW_ERROR_INTERNAL,
+                   "%s: %llu bytes from %llu on do not lie in a buffer of %llu bytes", what,
+                   (unsigned long long)bytes, (unsigned long long)offset,
+                   (unsigned long long)buffer->bytes);
 }
 
-tw_status tw_opencl_write(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes, const void *source,
-                          int n_waits, tw_event *const *waits, tw_event **event, tw_error *error)
+tw_status tw_opencl_write(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes,
+                          const void *source, int n_waits, tw_event *const *waits, tw_event **event,
+                          tw_error *error)
 {
     static const char what[] = "upload to the device";
     wait_list list;
@@ -113,8 +122,9 @@ tw_status tw_opencl_write(tw_queue *queue, tw_buffer *buffer, uint64_t offset, u
     TW_TRY(wait_for(&list, n_waits, waits, what, error));
     if (bytes == 0)
         return mark(queue, &list, event, what, error);
-    const cl_int code = clEnqueueWriteBuffer(queue->queue, buffer->memory, CL_FALSE, (size_t)offset, (size_t)bytes,
-                                             source, list.count, list.events, event ? &made : NULL);
+    const cl_int code =
+        clEnqueueWriteBuffer(queue->queue, buffer->memory, CL_FALSE, (size_t)offset, (size_t)bytes,
+                             source, list.count, list.events, event ? &made : NULL);
     if (code != CL_SUCCESS)
         return tw_opencl_fail(error, code, "%s '%s' (%llu bytes)", what, queue->device->info.name,
                               (unsigned long long)bytes);
@@ -123,8 +133,9 @@ tw_status tw_opencl_write(tw_queue *queue, tw_buffer *buffer, uint64_t offset, u
     return TW_OK;
 }
 
-tw_status tw_opencl_read(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes, void *target,
-                         int n_waits, tw_event *const *waits, tw_event **event, tw_error *error)
+tw_status tw_opencl_read(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes,
+                         void *target, int n_waits, tw_event *const *waits, tw_event **event,
+                         tw_error *error)
 {
     static const char what[] = "download from the device";
     wait_list list;
@@ -133,8 +144,9 @@ tw_status tw_opencl_read(tw_queue *queue, tw_buffer *buffer, uint64_t offset, ui
     TW_TRY(wait_for(&list, n_waits, waits, what, error));
     if (bytes == 0)
         return mark(queue, &list, event, what, error);
-    const cl_int code = clEnqueueReadBuffer(queue->queue, buffer->memory, CL_FALSE, (size_t)offset, (size_t)bytes,
-                                            target, list.count, list.events, event ? &made : NULL);
+    const cl_int code =
+        clEnqueueReadBuffer(queue->queue, buffer->memory, CL_FALSE, (size_t)offset, (size_t)bytes,
+                            target, list.count, list.events, event ? &made : NULL);
     if (code != CL_SUCCESS)
         return tw_opencl_fail(error, code, "%s '%s' (%llu bytes)", what, queue->device->info.name,
                               (unsigned long long)bytes);
@@ -143,34 +155,37 @@ tw_status tw_opencl_read(tw_queue *queue, tw_buffer *buffer, uint64_t offset, ui
     return TW_OK;
 }
 
-tw_status tw_opencl_fill_zero(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes, tw_error *error)
+tw_status tw_opencl_fill_zero(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes,
+                              tw_error *error)
 {
     static const char what[] = "fill with zeros";
     static const cl_uint zeros[4] = {0};
     TW_TRY(check_range(buffer, offset, bytes, what, error));
     if (bytes == 0)
         return TW_OK;
-    /* Offset and size must be multiples of the pattern's size; drivers are faster with large patterns. */
+    /* Offset and size must be multiples of the pattern's size; drivers are faster with large
+     * patterns. */
     const uint64_t both = offset | bytes;
     const size_t pattern = both % 16 == 0 ? 16 : both % 4 == 0 ? 4 : 1;
-    const cl_int code = clEnqueueFillBuffer(queue->queue, buffer->memory, zeros, pattern, (size_t)offset,
-                                            (size_t)bytes, 0, NULL, NULL);
+    const cl_int code = clEnqueueFillBuffer(queue->queue, buffer->memory, zeros, pattern,
+                                            (size_t)offset, (size_t)bytes, 0, NULL, NULL);
     if (code != CL_SUCCESS)
-        return tw_opencl_fail(error, code, "%s on '%s' (%llu bytes)", what, queue->device->info.name,
-                              (unsigned long long)bytes);
+        return tw_opencl_fail(error, code, "%s on '%s' (%llu bytes)", what,
+                              queue->device->info.name, (unsigned long long)bytes);
     return TW_OK;
 }
 
-tw_status tw_opencl_copy(tw_queue *queue, tw_buffer *source, uint64_t source_offset, tw_buffer *target,
-                         uint64_t target_offset, uint64_t bytes, tw_error *error)
+tw_status tw_opencl_copy(tw_queue *queue, tw_buffer *source, uint64_t source_offset,
+                         tw_buffer *target, uint64_t target_offset, uint64_t bytes, tw_error *error)
 {
     static const char what[] = "copy on the device";
     TW_TRY(check_range(source, source_offset, bytes, what, error));
     TW_TRY(check_range(target, target_offset, bytes, what, error));
     if (bytes == 0)
         return TW_OK;
-    const cl_int code = clEnqueueCopyBuffer(queue->queue, source->memory, target->memory, (size_t)source_offset,
-                                            (size_t)target_offset, (size_t)bytes, 0, NULL, NULL);
+    const cl_int code =
+        clEnqueueCopyBuffer(queue->queue, source->memory, target->memory, (size_t)source_offset,
+                            (size_t)target_offset, (size_t)bytes, 0, NULL, NULL);
     if (code != CL_SUCCESS)
         return tw_opencl_fail(error, code, "%s '%s' (%llu bytes)", what, queue->device->info.name,
                               (unsigned long long)bytes);
@@ -197,13 +212,16 @@ static cl_int set_argument(tw_kernel *kernel, const tw_kernel_arg *arg, cl_uint 
     if (!arg->buffer)
         return clSetKernelArg(kernel->kernel, index, arg->size, &arg->value);
     const cl_ulong offset = arg->offset;
-    const cl_int code = clSetKernelArg(kernel->kernel, index, sizeof arg->buffer->memory, &arg->buffer->memory);
-    return code == CL_SUCCESS ? clSetKernelArg(kernel->kernel, index + 1, sizeof offset, &offset) : code;
+    const cl_int code =
+        clSetKernelArg(kernel->kernel, index, sizeof arg->buffer->memory, &arg->buffer->memory);
+    return code == CL_SUCCESS ? clSetKernelArg(kernel->kernel, index + 1, sizeof offset, &offset)
+                              : code;
 }
 
-/* Sets what has changed since the kernel's last launch: in a step that is repeated, next to nothing. */
-static tw_status set_arguments(tw_queue *queue, tw_kernel *kernel, int n_args, const tw_kernel_arg *args,
-                               tw_error *error)
+/* Sets what has changed since the kernel's last launch: in a step that is repeated, next to
+ * nothing. */
+static tw_status set_arguments(tw_queue *queue, tw_kernel *kernel, int n_args,
+                               const tw_kernel_arg *args, tw_error *error)
 {
     tw_opencl_arg *set = remembered(kernel, n_args);
     cl_uint index = 0;
@@ -219,7 +237,8 @@ static tw_status set_arguments(tw_queue *queue, tw_kernel *kernel, int n_args, c
             set[i] = (tw_opencl_arg){UINT64_MAX, 0};
         const cl_int code = set_argument(kernel, arg, first);
         if (code != CL_SUCCESS)
-            return tw_opencl_fail(error, code, "argument %d (the kernel's %u) of the kernel '%s' on '%s'", i,
+            return tw_opencl_fail(error, code,
+                                  "argument %d (the kernel's %u) of the kernel '%s' on '%s'", i,
                                   (unsigned)first, kernel->name, queue->device->info.name);
         if (set)
             set[i] = now;
@@ -228,15 +247,17 @@ static tw_status set_arguments(tw_queue *queue, tw_kernel *kernel, int n_args, c
 }
 
 /* Global sizes of groups[d] * local[d]; *empty when there is nothing to run. */
-static tw_status global_sizes(const tw_kernel *kernel, int dims, const int64_t groups[3], const int local[3],
-                              size_t global[3], size_t group[3], bool *empty, tw_error *error)
+static tw_status global_sizes(const tw_kernel *kernel, int dims, const int64_t groups[3],
+                              const int local[3], size_t global[3], size_t group[3], bool *empty,
+                              tw_error *error)
 {
     *empty = false;
     if (dims < 1 || dims > 3)
         return tw_fail(error, TW_ERROR_INTERNAL, "kernel '%s': %d dimensions", kernel->name, dims);
     for (int d = 0; d < dims; d++) {
         if (groups[d] < 0 || local[d] < 1 || (uint64_t)groups[d] > SIZE_MAX / (size_t)local[d])
-            return tw_fail(error, TW_ERROR_INTERNAL, "kernel '%s': %lld work-groups of %d items in dimension %d",
+            return tw_fail(error, TW_ERROR_INTERNAL,
+                           "kernel '%s': %lld work-groups of %d items in dimension %d",
                            kernel->name, (long long)groups[d], local[d], d);
         global[d] = (size_t)groups[d] * (size_t)local[d];
         group[d] = (size_t)local[d];
@@ -245,8 +266,9 @@ static tw_status global_sizes(const tw_kernel *kernel, int dims, const int64_t g
     return TW_OK;
 }
 
-tw_status tw_opencl_launch(tw_queue *queue, tw_kernel *kernel, int n_args, const tw_kernel_arg *args, int dims,
-                           const int64_t groups[3], const int local[3], int n_waits, tw_event *const *waits,
+tw_status tw_opencl_launch(tw_queue *queue, tw_kernel *kernel, int n_args,
+                           const tw_kernel_arg *args, int dims, const int64_t groups[3],
+                           const int local[3], int n_waits, tw_event *const *waits,
                            tw_event **event, tw_error *error)
 {
     size_t global[3] = {1, 1, 1}, group[3] = {1, 1, 1};
@@ -257,13 +279,20 @@ tw_status tw_opencl_launch(tw_queue *queue, tw_kernel *kernel, int n_args, const
     TW_TRY(wait_for(&list, n_waits, waits, kernel->name, error));
     if (empty)
         return mark(queue, &list, event, kernel->name, error);
+#ifdef TW_CLBLAST
+    if (kernel->product)
+        return tw_opencl_product_launch(queue, kernel, args, n_waits, waits, event, error);
+#endif
     TW_TRY(set_arguments(queue, kernel, n_args, args, error));
-    const cl_int code = clEnqueueNDRangeKernel(queue->queue, kernel->kernel, (cl_uint)dims, NULL, global, group,
-                                               list.count, list.events, event ? &made : NULL);
+    const cl_int code =
+        clEnqueueNDRangeKernel(queue->queue, kernel->kernel, (cl_uint)dims, NULL, global, group,
+                               list.count, list.events, event ? &made : NULL);
     if (code != CL_SUCCESS)
-        return tw_opencl_fail(error, code, "launch of the kernel '%s' on '%s' (%zu,%zu,%zu items in groups of %zu,%zu,%zu)",
-                              kernel->name, queue->device->info.name, global[0], global[1], global[2], group[0],
-                              group[1], group[2]);
+        return tw_opencl_fail(
+            error, code,
+            "launch of the kernel '%s' on '%s' (%zu,%zu,%zu items in groups of %zu,%zu,%zu)",
+            kernel->name, queue->device->info.name, global[0], global[1], global[2], group[0],
+            group[1], group[2]);
     if (event)
         *event = (tw_event *)made;
     return TW_OK;
@@ -272,14 +301,17 @@ tw_status tw_opencl_launch(tw_queue *queue, tw_kernel *kernel, int n_args, const
 tw_status tw_opencl_flush(tw_queue *queue, tw_error *error)
 {
     const cl_int code = clFlush(queue->queue);
-    return code == CL_SUCCESS ? TW_OK
-                              : tw_opencl_fail(error, code, "starting the work on '%s'", queue->device->info.name);
+    return code == CL_SUCCESS
+               ? TW_OK
+               : tw_opencl_fail(error, code, "starting the work on '%s'", queue->device->info.name);
 }
 
 tw_status tw_opencl_finish(tw_queue *queue, tw_error *error)
 {
     const cl_int code = clFinish(queue->queue);
-    return code == CL_SUCCESS ? TW_OK : tw_opencl_fail(error, code, "waiting for '%s'", queue->device->info.name);
+    return code == CL_SUCCESS
+               ? TW_OK
+               : tw_opencl_fail(error, code, "waiting for '%s'", queue->device->info.name);
 }
 
 /* ---- events ---- */
@@ -288,7 +320,8 @@ tw_status tw_opencl_finish(tw_queue *queue, tw_error *error)
 static cl_int execution_status(cl_event event)
 {
     cl_int status = CL_SUCCESS;
-    const cl_int code = clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL);
+    const cl_int code =
+        clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof status, &status, NULL);
     return code == CL_SUCCESS ? status : code;
 }
 
@@ -298,11 +331,15 @@ tw_status tw_opencl_event_wait(tw_event *event, tw_error *error)
     const cl_int code = clWaitForEvents(1, &waited);
     const cl_int status = execution_status(waited);
     if (status < 0) /* says more than CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST */
-        return tw_opencl_fail(error, status, "a command failed on the device after it was enqueued");
+        return tw_opencl_fail(error, status,
+                              "a command failed on the device after it was enqueued");
     return code == CL_SUCCESS ? TW_OK : tw_opencl_fail(error, code, "waiting for the device");
 }
 
-bool tw_opencl_event_done(tw_event *event) { return execution_status((cl_event)event) <= CL_COMPLETE; }
+bool tw_opencl_event_done(tw_event *event)
+{
+    return execution_status((cl_event)event) <= CL_COMPLETE;
+}
 
 void tw_opencl_event_release(tw_event **event)
 {
@@ -316,8 +353,10 @@ bool tw_opencl_event_times(tw_event *event, uint64_t *start, uint64_t *end)
 {
     cl_ulong from, to;
     const cl_event asked = (cl_event)event;
-    if (clGetEventProfilingInfo(asked, CL_PROFILING_COMMAND_START, sizeof from, &from, NULL) != CL_SUCCESS ||
-        clGetEventProfilingInfo(asked, CL_PROFILING_COMMAND_END, sizeof to, &to, NULL) != CL_SUCCESS)
+    if (clGetEventProfilingInfo(asked, CL_PROFILING_COMMAND_START, sizeof from, &from, NULL) !=
+            CL_SUCCESS ||
+        clGetEventProfilingInfo(asked, CL_PROFILING_COMMAND_END, sizeof to, &to, NULL) !=
+            CL_SUCCESS)
         return false;
     *start = from;
     *end = to;
