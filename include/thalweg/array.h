@@ -28,8 +28,8 @@ typedef enum tw_type {
 #undef TW_TYPE_ENUM
 } tw_type;
 
-TW_API const char *tw_type_name(tw_type type);  /* "f32"; "?" for none */
-TW_API size_t tw_type_size(tw_type type);       /* bytes an element, 0 for none */
+TW_API const char *tw_type_name(tw_type type); /* "f32"; "?" for none */
+TW_API size_t tw_type_size(tw_type type);      /* bytes an element, 0 for none */
 
 /* A dense row-major array in host memory; who owns data is said where an array is handed over. */
 typedef struct tw_array {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The root object: allocator, log, cache folder. There are no globals; everything is made from a context.
+// The root object: allocator, log, cache folder. There are no globals; everything is made from a
+// context.
 #ifndef THALWEG_CONTEXT_H
 #define THALWEG_CONTEXT_H
 
@@ -12,8 +13,8 @@ extern "C" {
 
 typedef struct tw_context tw_context;
 
-/* One function is the whole allocator: pointer NULL allocates, new_size 0 frees (and returns NULL), otherwise it
- * resizes. Results are aligned for any type. Called from any thread. */
+/* One function is the whole allocator: pointer NULL allocates, new_size 0 frees (and returns NULL),
+ * otherwise it resizes. Results are aligned for any type. Called from any thread. */
 typedef struct tw_allocator {
     void *(*resize)(void *user, void *pointer, size_t old_size, size_t new_size);
     void *user;
@@ -29,15 +30,16 @@ typedef struct tw_context_options {
     const tw_allocator *allocator; /* copied; NULL: malloc */
     tw_log_function log;           /* NULL: silent. The library itself prints nothing */
     void *log_user;                /* borrowed until the context is destroyed */
-    const char *cache_folder;      /* copied; NULL: $THALWEG_CACHE, else $XDG_CACHE_HOME/thalweg, else ~/.cache/thalweg.
-                                      "" writes nothing to disk */
-    int32_t threads;               /* host threads that loaders may use; 0: one beside the caller's */
+    const char *cache_folder; /* copied; NULL: $THALWEG_CACHE, else $XDG_CACHE_HOME/thalweg, else
+                                 ~/.cache/thalweg.
+                                 "" writes nothing to disk */
+    int32_t threads;          /* host threads that loaders may use; 0: one beside the caller's */
 } tw_context_options;
 
-/* options: borrowed for the call, NULL for defaults. The context is shareable between threads and must outlive every
- * object made from it. Errors: MEMORY. */
-TW_API TW_NODISCARD tw_status tw_context_create(const tw_context_options *options, tw_context **context,
-                                                tw_error *error);
+/* options: borrowed for the call, NULL for defaults. The context is shareable between threads and
+ * must outlive every object made from it. Errors: MEMORY. */
+TW_API TW_NODISCARD tw_status tw_context_create(const tw_context_options *options,
+                                                tw_context **context, tw_error *error);
 TW_API void tw_context_destroy(tw_context **context); /* accepts NULL, sets NULL */
 
 /* The library's version, "0.1.0". */

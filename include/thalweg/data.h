@@ -11,54 +11,62 @@
 extern "C" {
 #endif
 
-typedef struct tw_dataset tw_dataset; /* used by one thread at a time; its parts of a split each by their own */
+typedef struct tw_dataset
+    tw_dataset; /* used by one thread at a time; its parts of a split each by their own */
 
 /* Opens a data set by its SPEC (docs/data.md):
- *   idx:DIR:train|test      MNIST's files, plain or .gz      cifar10:DIR:train|test   binary batches
- *   npy:X.npy,Y.npy         one file a column, v1 to v3      csv:FILE,label=COLUMN    header line, quotes; the label
- *   random:COUNT            fitting graph's inputs, seeded                            may be words
- * graph says what the columns must become (types, shapes, classes=); borrowed for the call. Columns bind to inputs in
- * order, spare ones are dropped, shapes with equal counts reshape, u8 pixels into float divide by 255, labels are
- * bounded by classes= and become one-hot for float[n,k]. A graph with one input and two columns (an autoencoder's)
- * takes the first. All data are read and checked here.
- * Errors: SYNTAX (spec), FILE, FORMAT (truncated, mislabelled, absurd sizes), UNSUPPORTED (a type that is not read),
- * DATA (label out of range, NaN with its row), TYPE (words for numbers), SHAPE, NAME (of a CSV column), MEMORY, and
- * the graph's first error. */
-TW_API TW_NODISCARD tw_status tw_dataset_open(tw_graph *graph, const char *spec, tw_dataset **dataset,
-                                              tw_error *error);
-/* The same where only some inputs are needed, as in predicting (tw_plan_input names them): names of `count` inputs. The
- * other inputs' columns are NULL. Data with fewer columns than the graph has inputs bind to the needed ones, in order.
- * Errors: as above; NAME (no such input). */
+ *   idx:DIR:train|test      MNIST's files, plain or .gz      cifar10:DIR:train|test   binary
+ * batches npy:X.npy,Y.npy         one file a column, v1 to v3      csv:FILE,label=COLUMN    header
+ * line, quotes; the label random:COUNT            fitting graph's inputs, seeded may be words graph
+ * says what the columns must become (types, shapes, classes=); borrowed for the call. Columns bind
+ * to inputs in order, spare ones are dropped, shapes with equal counts reshape, u8 pixels into
+ * float divide by 255, labels are bounded by classes= and become one-hot for float[n,k]. A graph
+ * with one input and two columns (an autoencoder's) takes the first. All data are read and checked
+ * here. Errors: SYNTAX (spec), FILE, FORMAT (truncated, mislabelled, absurd sizes), UNSUPPORTED (a
+ * type that is not read), DATA (label out of range, NaN with its row), TYPE (words for numbers),
+ * SHAPE, NAME (of a CSV column), MEMORY, and the graph's first error. */
+TW_API TW_NODISCARD tw_status tw_dataset_open(tw_graph *graph, const char *spec,
+                                              tw_dataset **dataset, tw_error *error);
+/* The same where only some inputs are needed, as in predicting (tw_plan_input names them): names of
+ * `count` inputs. The other inputs' columns are NULL. Data with fewer columns than the graph has
+ * inputs bind to the needed ones, in order. Errors: as above; NAME (no such input). */
 TW_API TW_NODISCARD tw_status tw_dataset_open_for(tw_graph *graph, const char *spec, int32_t count,
-                                                  const char *const *inputs, tw_dataset **dataset, tw_error *error);
-/* A data set over arrays in memory, the first dimension of each being the sample: data are borrowed until the data set
- * and all that were split off it are destroyed. They may change between epochs, not during one. */
-TW_API TW_NODISCARD tw_status tw_dataset_from_arrays(tw_graph *graph, int32_t count, const tw_array *columns,
-                                                     tw_dataset **dataset, tw_error *error);
+                                                  const char *const *inputs, tw_dataset **dataset,
+                                                  tw_error *error);
+/* A data set over arrays in memory, the first dimension of each being the sample: data are borrowed
+ * until the data set and all that were split off it are destroyed. They may change between epochs,
+ * not during one. */
+TW_API TW_NODISCARD tw_status tw_dataset_from_arrays(tw_graph *graph, int32_t count,
+                                                     const tw_array *columns, tw_dataset **dataset,
+                                                     tw_error *error);
 TW_API void tw_dataset_destroy(tw_dataset **dataset);
 
 TW_API int64_t tw_dataset_count(const tw_dataset *dataset); /* samples */
-/* Type and shape of what the graph's input number index gets, the first size being that of the whole data set; data is
- * NULL. Rank 0 and type none for an input that gets nothing. A size that is a letter in the graph is the data's. */
+/* Type and shape of what the graph's input number index gets, the first size being that of the
+ * whole data set; data is NULL. Rank 0 and type none for an input that gets nothing. A size that is
+ * a letter in the graph is the data's. */
 TW_API void tw_dataset_describe(const tw_dataset *dataset, int32_t index, tw_array *array);
 /* Names of the classes, if the data knows them (count 0 otherwise). */
 TW_API int32_t tw_dataset_class_count(const tw_dataset *dataset);
 TW_API const char *tw_dataset_class(const tw_dataset *dataset, int32_t index);
 
-/* Splits off the last fraction (0 to 1) of the samples, as Keras's validation_split; both share the storage, which
- * goes with the last of them. Ends an epoch that was started. Errors: ARGUMENT (one side would be empty). */
-TW_API TW_NODISCARD tw_status tw_dataset_split(tw_dataset *dataset, double fraction, tw_dataset **rest,
-                                               tw_error *error);
+/* Splits off the last fraction (0 to 1) of the samples, as Keras's validation_split; both share the
+ * storage, which goes with the last of them. Ends an epoch that was started. Errors: ARGUMENT (one
+ * side would be empty). */
+TW_API TW_NODISCARD tw_status tw_dataset_split(tw_dataset *dataset, double fraction,
+                                               tw_dataset **rest, tw_error *error);
 
-/* Starts an epoch (and ends one that runs): the order is the file's, or a permutation by (seed, epoch), the same
- * everywhere and whatever the batch. A thread of its own prepares batches ahead. Errors: ARGUMENT (batch below 1). */
-TW_API TW_NODISCARD tw_status tw_dataset_start(tw_dataset *dataset, int64_t batch, bool shuffle, uint64_t seed,
-                                               int64_t epoch, tw_error *error);
-/* The next batch: *n samples (fewer in the last one, 0 at the end of the epoch), columns[i] the array for the graph's
- * input i in that input's type, aligned to 64 bytes; borrowed until the next call. What the thread finds wrong comes
- * out here. Errors: DATA (arrays in memory that have changed), ARGUMENT (no epoch was started). */
-TW_API TW_NODISCARD tw_status tw_dataset_next(tw_dataset *dataset, int64_t *n, const void *const **columns,
-                                              tw_error *error);
+/* Starts an epoch (and ends one that runs): the order is the file's, or a permutation by (seed,
+ * epoch), the same everywhere and whatever the batch. A thread of its own prepares batches ahead.
+ * Errors: ARGUMENT (batch below 1). */
+TW_API TW_NODISCARD tw_status tw_dataset_start(tw_dataset *dataset, int64_t batch, bool shuffle,
+                                               uint64_t seed, int64_t epoch, tw_error *error);
+/* The next batch: *n samples (fewer in the last one, 0 at the end of the epoch), columns[i] the
+ * array for the graph's input i in that input's type, aligned to 64 bytes; borrowed until the next
+ * call. What the thread finds wrong comes out here. Errors: DATA (arrays in memory that have
+ * changed), ARGUMENT (no epoch was started). */
+TW_API TW_NODISCARD tw_status tw_dataset_next(tw_dataset *dataset, int64_t *n,
+                                              const void *const **columns, tw_error *error);
 
 #ifdef __cplusplus
 }

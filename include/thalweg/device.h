@@ -13,7 +13,7 @@ extern "C" {
 typedef struct tw_device tw_device; /* shareable between threads */
 
 typedef struct tw_device_info {
-    char selector[16];   /* "0:1": platform and device number; "host" */
+    char selector[16]; /* "0:1": platform and device number; "host" */
     char name[128], platform[128], version[64], driver[64];
     char type[16];       /* "cpu", "gpu", "accelerator", "host" */
     int32_t units;       /* compute units */
@@ -23,16 +23,16 @@ typedef struct tw_device_info {
     char why_not[128];
 } tw_device_info;
 
-/* Describes up to capacity devices of all OpenCL platforms (not the host); *count is how many there are. No platform
- * is no error: *count is 0. infos may be NULL when capacity is 0. */
-TW_API TW_NODISCARD tw_status tw_device_list(tw_context *context, tw_device_info *infos, int32_t capacity,
-                                             int32_t *count, tw_error *error);
+/* Describes up to capacity devices of all OpenCL platforms (not the host); *count is how many there
+ * are. No platform is no error: *count is 0. infos may be NULL when capacity is 0. */
+TW_API TW_NODISCARD tw_status tw_device_list(tw_context *context, tw_device_info *infos,
+                                             int32_t capacity, int32_t *count, tw_error *error);
 
-/* select: "host", "PLATFORM:DEVICE" by number, a part of a platform's or device's name in any case, or NULL for
- * $THALWEG_DEVICE, else the first GPU, else the first device. "host" is never chosen unless named.
- * Errors: NO_DEVICE (the sentence lists what there is), DEVICE. */
-TW_API TW_NODISCARD tw_status tw_device_open(tw_context *context, const char *select, tw_device **device,
-                                             tw_error *error);
+/* select: "host", "PLATFORM:DEVICE" by number, a part of a platform's or device's name in any case,
+ * or NULL for $THALWEG_DEVICE, else the first GPU, else the first device. "host" is never chosen
+ * unless named. Errors: NO_DEVICE (the sentence lists what there is), DEVICE. */
+TW_API TW_NODISCARD tw_status tw_device_open(tw_context *context, const char *select,
+                                             tw_device **device, tw_error *error);
 /* Every object made on the device is destroyed first. */
 TW_API void tw_device_destroy(tw_device **device);
 TW_API void tw_device_describe(const tw_device *device, tw_device_info *info);

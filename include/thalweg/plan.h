@@ -13,65 +13,78 @@ extern "C" {
 typedef struct tw_params tw_params; /* used by one thread at a time */
 typedef struct tw_plan tw_plan;     /* run by one thread at a time */
 
-/* The named weights of graph, on device, initialised from seed (Philox; equal on every device). graph and device are
- * borrowed until the params are destroyed. Errors: the graph's first error, DEVICE_MEMORY, DEVICE, MEMORY. */
-TW_API TW_NODISCARD tw_status tw_params_create(tw_graph *graph, tw_device *device, uint64_t seed, tw_params **params,
-                                               tw_error *error);
+/* The named weights of graph, on device, initialised from seed (Philox; equal on every device).
+ * graph and device are borrowed until the params are destroyed. Errors: the graph's first error,
+ * DEVICE_MEMORY, DEVICE, MEMORY. */
+TW_API TW_NODISCARD tw_status tw_params_create(tw_graph *graph, tw_device *device, uint64_t seed,
+                                               tw_params **params, tw_error *error);
 TW_API void tw_params_destroy(tw_params **params);
 
 TW_API int32_t tw_params_count(const tw_params *params);
-/* Name, type and shape of weight number index; array->data is NULL. The name lives as long as the graph. */
-TW_API const char *tw_params_describe(const tw_params *params, int32_t index, tw_array *array, bool *trainable);
-/* Copies one weight out of, or into, the device; data holds its elements as its type (f32), row-major. Waits. */
-TW_API TW_NODISCARD tw_status tw_params_get(tw_params *params, const char *name, void *data, size_t bytes,
-                                            tw_error *error);
-TW_API TW_NODISCARD tw_status tw_params_set(tw_params *params, const char *name, const void *data, size_t bytes,
-                                            tw_error *error);
-/* Reads a safetensors file. Without partial every weight must be there, in shape, and none beside; the sentence lists
- * missing, extra and misshaped names, and nothing is changed. With partial what fits is taken and *taken counts it. */
-TW_API TW_NODISCARD tw_status tw_params_load(tw_params *params, const char *path, bool partial, int32_t *taken,
-                                             tw_error *error);
+/* Name, type and shape of weight number index; array->data is NULL. The name lives as long as the
+ * graph. */
+TW_API const char *tw_params_describe(const tw_params *params, int32_t index, tw_array *array,
+                                      bool *trainable);
+/* Copies one weight out of, or into, the device; data holds its elements as its type (f32),
+ * row-major. Waits. */
+TW_API TW_NODISCARD tw_status tw_params_get(tw_params *params, const char *name, void *data,
+                                            size_t bytes, tw_error *error);
+TW_API TW_NODISCARD tw_status tw_params_set(tw_params *params, const char *name, const void *data,
+                                            size_t bytes, tw_error *error);
+/* Reads a safetensors file. Without partial every weight must be there, in shape, and none beside;
+ * the sentence lists missing, extra and misshaped names, and nothing is changed. With partial what
+ * fits is taken and *taken counts it. */
+TW_API TW_NODISCARD tw_status tw_params_load(tw_params *params, const char *path, bool partial,
+                                             int32_t *taken, tw_error *error);
 /* Writes a safetensors file: beside, then renamed. */
 TW_API TW_NODISCARD tw_status tw_params_save(tw_params *params, const char *path, tw_error *error);
 
 /* Zero means default. */
 typedef struct tw_plan_options {
-    int64_t batch;          /* the most that letter n may be; 0: 32 */
-    const char *sizes;      /* other letters: "t=28 v=100"; NULL: none */
-    const char *kernels;    /* "simd", "simt", "host"; NULL: $THALWEG_KERNELS, else by device type */
+    int64_t batch;       /* the most that letter n may be; 0: 32 */
+    const char *sizes;   /* other letters: "t=28 v=100"; NULL: none */
+    const char *kernels; /* "simd", "simt", "host"; NULL: $THALWEG_KERNELS, else by device type */
     uint64_t memory_budget; /* bytes of device memory; 0: the device's own limit */
     bool no_fusion;         /* one launch a node: for tests */
     bool no_proof;          /* use variants without holding them against the host reference first */
     uint64_t seed;          /* for random nodes */
 } tw_plan_options;
 
-/* A plan for inference of the named nodes (outputs: count names, copied). options: borrowed for the call, NULL for
- * defaults. params is borrowed until the plan is destroyed. Errors: NAME, SHAPE, BUILD, DEVICE_MEMORY, ... */
-TW_API TW_NODISCARD tw_status tw_plan_create(tw_params *params, int32_t count, const char *const *outputs,
-                                             const tw_plan_options *options, tw_plan **plan, tw_error *error);
+/* A plan for inference of the named nodes (outputs: count names, copied). options: borrowed for the
+ * call, NULL for defaults. params is borrowed until the plan is destroyed. Errors: NAME, SHAPE,
+ * BUILD, DEVICE_MEMORY, ... */
+TW_API TW_NODISCARD tw_status tw_plan_create(tw_params *params, int32_t count,
+                                             const char *const *outputs,
+                                             const tw_plan_options *options, tw_plan **plan,
+                                             tw_error *error);
 TW_API void tw_plan_destroy(tw_plan **plan);
 
-/* The inputs that the plan reads, in the graph's order, and its outputs; data is NULL, the batch at its maximum. */
+/* The inputs that the plan reads, in the graph's order, and its outputs; data is NULL, the batch at
+ * its maximum. */
 TW_API int32_t tw_plan_input_count(const tw_plan *plan);
 TW_API const char *tw_plan_input(const tw_plan *plan, int32_t index, tw_array *array);
 TW_API int32_t tw_plan_output_count(const tw_plan *plan);
 TW_API const char *tw_plan_output(const tw_plan *plan, int32_t index, tw_array *array);
-/* Bytes of device memory that running the plan takes, parameters not counted. Known before it runs. */
+/* Bytes of device memory that running the plan takes, parameters not counted. Known before it runs.
+ */
 TW_API uint64_t tw_plan_memory(const tw_plan *plan);
 
-/* Runs the plan for a batch of n (1 to the maximum): inputs and outputs are host arrays, row-major, in the nodes'
- * types. tw_plan_enqueue returns once the inputs are copied (they may be reused at once); outputs[i] (may be NULL) are
- * borrowed until tw_plan_wait. A bounded number of runs is in flight; the call waits for the oldest when it is
- * reached. An asynchronous failure shows at the next call. */
+/* Runs the plan for a batch of n (1 to the maximum): inputs and outputs are host arrays, row-major,
+ * in the nodes' types. tw_plan_enqueue returns once the inputs are copied (they may be reused at
+ * once); outputs[i] (may be NULL) are borrowed until tw_plan_wait. A bounded number of runs is in
+ * flight; the call waits for the oldest when it is reached. An asynchronous failure shows at the
+ * next call. */
 TW_API TW_NODISCARD tw_status tw_plan_enqueue(tw_plan *plan, int64_t n, const void *const *inputs,
                                               void *const *outputs, tw_error *error);
 TW_API TW_NODISCARD tw_status tw_plan_wait(tw_plan *plan, tw_error *error);
 /* Both in one. */
-TW_API TW_NODISCARD tw_status tw_plan_run(tw_plan *plan, int64_t n, const void *const *inputs, void *const *outputs,
-                                          tw_error *error);
+TW_API TW_NODISCARD tw_status tw_plan_run(tw_plan *plan, int64_t n, const void *const *inputs,
+                                          void *const *outputs, tw_error *error);
 /* The launches as text, a line each (for `thalweg print` and golden tests), or the memory map. */
-TW_API TW_NODISCARD tw_status tw_plan_print(const tw_plan *plan, bool memory, char **text, tw_error *error);
-/* From now on every launch and transfer is recorded; tw_plan_trace_write writes Chrome's trace format. */
+TW_API TW_NODISCARD tw_status tw_plan_print(const tw_plan *plan, bool memory, char **text,
+                                            tw_error *error);
+/* From now on every launch and transfer is recorded; tw_plan_trace_write writes Chrome's trace
+ * format. */
 TW_API TW_NODISCARD tw_status tw_plan_trace(tw_plan *plan, tw_error *error);
 TW_API TW_NODISCARD tw_status tw_plan_trace_write(tw_plan *plan, const char *path, tw_error *error);
 

@@ -23,7 +23,8 @@ extern "C" {
 #define TW_PRINTF(text, first)
 #endif
 
-/* Every status: name, pinned value, text. Values never change their meaning; new ones are appended. */
+/* Every status: name, pinned value, text. Values never change their meaning; new ones are appended.
+ */
 #define TW_STATUS_LIST(X)                                                                          \
     X(TW_OK, 0, "no error")                                                                        \
     X(TW_ERROR_ARGUMENT, 1, "invalid argument")                                                    \

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): numbers by counter, no state.
+// Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): numbers
+// by counter, no state.
 #ifndef TW_BASE_RANDOM_H
 #define TW_BASE_RANDOM_H
 
 #include <stdint.h>
 
 /* Four words for a key and a counter. cl/core/random.cl computes the same. Convention for nodes:
- * key = {seed low, seed high}; counter = {element / 4, step, name hash low ^ element / 2^34, name hash high ^ line};
- * element e takes word e % 4. */
+ * key = {seed low, seed high}; counter = {element / 4, step, name hash low ^ element / 2^34, name
+ * hash high ^ line}; element e takes word e % 4. */
 void tw_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4]);
 
 typedef struct tw_random {

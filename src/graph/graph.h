@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inside of a graph: calls of operators in the order they were made (which is topological), values, attributes.
+// The inside of a graph: calls of operators in the order they were made (which is topological),
+// values, attributes.
 #ifndef TW_GRAPH_GRAPH_H
 #define TW_GRAPH_GRAPH_H
 
@@ -18,12 +19,12 @@ struct tw_host_call;
 
 /* A parsed attribute, in the place its row has in the operator's table. */
 typedef struct tw_attr {
-    bool given;       /* written by the user, not the default */
-    bool absent;      /* neither written nor a default */
-    int count;        /* of list */
-    int64_t i;        /* INT, BOOL (0, 1), CHOICE (index of the word), TYPE */
-    double f;         /* FLOAT */
-    const char *text; /* as written: TEXT (without quotes), CHOICE */
+    bool given;               /* written by the user, not the default */
+    bool absent;              /* neither written nor a default */
+    int count;                /* of list */
+    int64_t i;                /* INT, BOOL (0, 1), CHOICE (index of the word), TYPE */
+    double f;                 /* FLOAT */
+    const char *text;         /* as written: TEXT (without quotes), CHOICE */
     tw_dim list[TW_MAX_RANK]; /* INTS, DIMS ("-1" is scale -1) */
 } tw_attr;
 
@@ -34,11 +35,14 @@ struct tw_node {
     int id;     /* dense, from 0: index for side tables */
     tw_type type;
     tw_shape shape;
-    const char *name; /* of result 0 the call's name; of others as given in "y, h, c = ...", else "NAME.h" */
-    tw_node **expanded; /* in a bound graph, if it is result 0 of a composite: all results of that (tw_result) */
+    const char *name;   /* of result 0 the call's name; of others as given in "y, h, c = ...", else
+                           "NAME.h" */
+    tw_node **expanded; /* in a bound graph, if it is result 0 of a composite: all results of that
+                           (tw_result) */
 };
 
-/* One use of an operator. Inputs, parameters and constants are calls too (operators "input", "parameter"). */
+/* One use of an operator. Inputs, parameters and constants are calls too (operators "input",
+ * "parameter"). */
 struct tw_call {
     tw_graph *graph;
     const tw_operator *op;
@@ -49,15 +53,17 @@ struct tw_call {
     tw_node **input;  /* NULL: optional and absent */
     int n_results;
     tw_node *result[TW_MAX_RESULTS];
-    bool named;       /* the user gave the name */
-    bool owns_weights; /* some weights were made by it */
+    bool named;           /* the user gave the name */
+    bool owns_weights;    /* some weights were made by it */
     const tw_call *owner; /* of a parameter that a call made for itself: that call */
-    int line;         /* in the model text, 0 if none */
+    int line;             /* in the model text, 0 if none */
     tw_call *next;
-    const tw_call *origin; /* in a bound graph: the call of the user's graph that this one stems from, or NULL */
+    const tw_call *origin; /* in a bound graph: the call of the user's graph that this one stems
+                              from, or NULL */
 };
 
-/* A value that a train line writes into a parameter when it has computed it (running statistics). */
+/* A value that a train line writes into a parameter when it has computed it (running statistics).
+ */
 typedef struct tw_update {
     tw_node *parameter, *value;
     struct tw_update *next;
@@ -65,7 +71,7 @@ typedef struct tw_update {
 
 /* A train line as parsed; patterns as tw_match. */
 typedef struct tw_train_line {
-    const char *name;      /* "train" or given by name= ; "" for a sole unnamed line */
+    const char *name; /* "train" or given by name= ; "" for a sole unnamed line */
     tw_node *loss;
     const char *optimizer; /* "adam lr=0.001" */
     const char *metrics;   /* "accuracy,top_k" or "" */
@@ -84,21 +90,25 @@ struct tw_graph {
     tw_train_line *train;
     tw_status status; /* the first error, sticky */
     tw_error error;
-    bool bound, training; /* made by tw_graph_bind: composites are expanded as they are emitted; and how */
-    int depth;            /* expansions within expansions */
-    int line, column; /* where the text being parsed stands, 0 outside a parse */
+    bool bound,
+        training; /* made by tw_graph_bind: composites are expanded as they are emitted; and how */
+    int depth;    /* expansions within expansions */
+    int line, column;       /* where the text being parsed stands, 0 outside a parse */
     struct tw_scope *scope; /* the block whose call is being expanded: prefix of names, counters */
     struct tw_names *names; /* name -> call, and counters by operator; graph/names.c */
 };
 
 /* ---- building, for operators and rewrites (all sticky) ---- */
-/* tw_op with a formatted text: tw_emit(g, 2, (tw_node *[]){a, b}, "matmul transpose_b=%s", "yes"). */
-tw_node *tw_emit(tw_graph *g, int count, tw_node *const *inputs, const char *format, ...) TW_PRINTF(4, 5);
+/* tw_op with a formatted text: tw_emit(g, 2, (tw_node *[]){a, b}, "matmul transpose_b=%s", "yes").
+ */
+tw_node *tw_emit(tw_graph *g, int count, tw_node *const *inputs, const char *format, ...)
+    TW_PRINTF(4, 5);
 tw_node *tw_emit1(tw_graph *g, tw_node *a, const char *format, ...) TW_PRINTF(3, 4);
 tw_node *tw_emit2(tw_graph *g, tw_node *a, tw_node *b, const char *format, ...) TW_PRINTF(4, 5);
 /* A rank-0 f32 constant: operator "fill". */
 tw_node *tw_emit_scalar(tw_graph *g, double value);
-/* A number as the grammar writes it, for "%s" in tw_emit (whose "%g" would follow the program's locale). */
+/* A number as the grammar writes it, for "%s" in tw_emit (whose "%g" would follow the program's
+ * locale). */
 const char *tw_number(tw_graph *g, double value);
 void tw_emit_update(tw_graph *g, tw_node *parameter, tw_node *value);
 /* Poisons the graph (if it is not already) and returns NULL. */
@@ -116,10 +126,11 @@ double tw_attr_float(const tw_call *call, const char *name);
 bool tw_attr_bool(const tw_call *call, const char *name);
 const char *tw_attr_text(const tw_call *call, const char *name); /* TEXT and CHOICE */
 bool tw_attr_is(const tw_call *call, const char *name, const char *word);
-/* INTS: copies `count` values; a single one given is repeated, another count is an error the parser has no way to
- * know: returns false then (infer reports it). */
+/* INTS: copies `count` values; a single one given is repeated, another count is an error the parser
+ * has no way to know: returns false then (infer reports it). */
 bool tw_attr_ints(const tw_call *call, const char *name, int count, int64_t *out);
-/* Axis attribute values, negative from the end, as a bit mask; false if out of range or doubled. Absent: all axes. */
+/* Axis attribute values, negative from the end, as a bit mask; false if out of range or doubled.
+ * Absent: all axes. */
 bool tw_attr_axes(const tw_call *call, const char *name, int rank, unsigned *mask);
 
 /* ---- reading ---- */
@@ -129,20 +140,22 @@ bool tw_parameter_trainable(const tw_call *call);
 const tw_operator *tw_operator_find(const tw_operator *const *const *operators, const char *name);
 /* Prints one call as a line of model text without line end. */
 void tw_call_print(const tw_call *call, tw_text *text);
-/* Parses option texts such as "adam lr=0.001": the leading word is given to lookup, which returns the word's attribute
- * table (NULL: unknown word; it has then filled *error). *attr has as many places as the table has rows. */
+/* Parses option texts such as "adam lr=0.001": the leading word is given to lookup, which returns
+ * the word's attribute table (NULL: unknown word; it has then filled *error). *attr has as many
+ * places as the table has rows. */
 typedef const struct tw_attribute *(*tw_options_lookup)(const char *word, tw_error *error);
 tw_status tw_options_parse(tw_arena *arena, const char *text, const char **word, tw_error *error,
                            tw_options_lookup lookup, tw_attr **attr);
 
 /* ---- passes ---- */
-/* A copy of what `roots` need, letters bound (`sizes`: "t=28"; n stays a letter), composites expanded (for training or
- * not), views kept. *map receives node of g by id -> node of the copy (NULL where not needed). Errors: the graph's
- * first error; SHAPE, NAME (an unbound letter). */
-tw_status tw_graph_bind(const tw_graph *g, tw_node *const *roots, int n_roots, const char *sizes, bool training,
-                        tw_graph **bound, tw_node ***map, tw_error *error);
-/* Emits the gradient of the scalar loss with respect to each of `count` nodes, as nodes of the same graph;
- * gradient[i] is NULL where loss does not depend on it. Reverse accumulation in order of calls. */
+/* A copy of what `roots` need, letters bound (`sizes`: "t=28"; n stays a letter), composites
+ * expanded (for training or not), views kept. *map receives node of g by id -> node of the copy
+ * (NULL where not needed). Errors: the graph's first error; SHAPE, NAME (an unbound letter). */
+tw_status tw_graph_bind(const tw_graph *g, tw_node *const *roots, int n_roots, const char *sizes,
+                        bool training, tw_graph **bound, tw_node ***map, tw_error *error);
+/* Emits the gradient of the scalar loss with respect to each of `count` nodes, as nodes of the same
+ * graph; gradient[i] is NULL where loss does not depend on it. Reverse accumulation in order of
+ * calls. */
 tw_status tw_graph_gradient(tw_graph *g, tw_node *loss, int count, tw_node *const *with_respect_to,
                             tw_node **gradient, tw_error *error);
 

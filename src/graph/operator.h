@@ -17,7 +17,8 @@ typedef enum tw_attribute_type {
     TW_ATTR_TEXT    /* a word, or "quoted" */
 } tw_attribute_type;
 
-/* One attribute; tables end with a NULL name. value_default is text in the grammar's form; NULL: required;
+/* One attribute; tables end with a NULL name. value_default is text in the grammar's form; NULL:
+ * required;
  * "" : absent unless given (tw_attr_given tells). */
 typedef struct tw_attribute {
     const char *name;
@@ -31,19 +32,29 @@ typedef struct tw_attribute {
 typedef struct tw_weight_spec {
     tw_type type;
     tw_shape shape;
-    const char *init; /* default initialiser, Keras's: "glorot_uniform", "zeros", "ones", "uniform", ... */
-    bool trainable;   /* default; false for running statistics */
+    const char
+        *init; /* default initialiser, Keras's: "glorot_uniform", "zeros", "ones", "uniform", ... */
+    bool trainable; /* default; false for running statistics */
 } tw_weight_spec;
 
 enum {
-    TW_OP_EPILOGUE = 1, /* its kernels end in EPILOGUE: elementwise consumers may be fused onto result 0 */
-    TW_OP_INTERNAL = 2, /* a primitive that other operators expand to, or a gradient: not meant for model files */
+    TW_OP_EPILOGUE =
+        1, /* its kernels end in EPILOGUE: elementwise consumers may be fused onto result 0 */
+    TW_OP_INTERNAL = 2, /* a primitive that other operators expand to, or a gradient: not meant for
+                           model files */
     TW_OP_VIEW = 4,     /* result 0 is input 0 under another shape: no launch */
-    TW_OP_LEAF = 8,     /* computed from nothing per element (fill, extent, random_*): repeated in every consumer */
+    TW_OP_LEAF = 8, /* computed from nothing per element (fill, extent, random_*): repeated in every
+                       consumer */
 };
 
 /* What a leaf (TW_OP_LEAF) is, for kernels that compute it in place. */
-typedef enum tw_leaf { TW_LEAF_NONE, TW_LEAF_FILL, TW_LEAF_EXTENT, TW_LEAF_UNIFORM, TW_LEAF_NORMAL } tw_leaf;
+typedef enum tw_leaf {
+    TW_LEAF_NONE,
+    TW_LEAF_FILL,
+    TW_LEAF_EXTENT,
+    TW_LEAF_UNIFORM,
+    TW_LEAF_NORMAL
+} tw_leaf;
 
 /* Static constant, one per operator; the registry lists them. Hooks that are NULL do not apply. */
 struct tw_operator {
@@ -51,44 +62,53 @@ struct tw_operator {
     const char *doc;  /* one line */
     /* Inputs by name, in order: "x weight? bias?"; '?' optional, a last "x..." any number. */
     const char *inputs;
-    const char *results;           /* "y", "y h c" */
+    const char *results;            /* "y", "y h c" */
     const tw_attribute *attributes; /* NULL: none */
     unsigned flags;
     int row;      /* of cl/elementwise.def (op/rows.h) for elementwise operators; 0 otherwise */
     tw_leaf leaf; /* with TW_OP_LEAF */
 
-    /* Fills *spec for input number `input` that was not given, as a weight that the operator makes; returns false if
-     * that input is simply absent (bias=no). The other inputs are there. May fail through *error (status != OK). */
-    bool (*weight)(const tw_call *call, int input, tw_weight_spec *spec, tw_status *status, tw_error *error);
-    /* Checks inputs and attributes; sets type and shape of each result with tw_result_set. Pure: called again with
-     * letters bound. Sentences need not name the node: the caller puts "conv2d_1: " before them. */
+    /* Fills *spec for input number `input` that was not given, as a weight that the operator makes;
+     * returns false if that input is simply absent (bias=no). The other inputs are there. May fail
+     * through *error (status != OK). */
+    bool (*weight)(const tw_call *call, int input, tw_weight_spec *spec, tw_status *status,
+                   tw_error *error);
+    /* Checks inputs and attributes; sets type and shape of each result with tw_result_set. Pure:
+     * called again with letters bound. Sentences need not name the node: the caller puts "conv2d_1:
+     * " before them. */
     tw_status (*infer)(tw_call *call, tw_error *error);
-    /* Composite operators: emits what it is made of into g (whose letters are bound) and fills results[]. call's inputs
-     * are nodes of g. training: dropout, batch_norm. An operator has either expand, or host and variants. */
+    /* Composite operators: emits what it is made of into g (whose letters are bound) and fills
+     * results[]. call's inputs are nodes of g. training: dropout, batch_norm. An operator has
+     * either expand, or host and variants. */
     void (*expand)(tw_graph *g, const tw_call *call, bool training, tw_node **results);
-    /* Emits the gradient of each wanted input into dx[i] (NULL: none). dy[r] is NULL where nothing depends on
-     * result r. Broadcasting needs no care: dx may have the broadcast shape, the caller sums it down. */
-    void (*grad)(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted, tw_node **dx);
+    /* Emits the gradient of each wanted input into dx[i] (NULL: none). dy[r] is NULL where nothing
+     * depends on result r. Broadcasting needs no care: dx may have the broadcast shape, the caller
+     * sums it down. */
+    void (*grad)(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted,
+                 tw_node **dx);
     /* The C reference; data is the tw_call. */
     tw_host_function host;
-    /* Multiply-adds, or element operations, at its shapes with batch n: bounds proofs, feeds `bench`. NULL: the
-     * number of elements of results. */
+    /* Multiply-adds, or element operations, at its shapes with batch n: bounds proofs, feeds
+     * `bench`. NULL: the number of elements of results. */
     double (*cost)(const tw_call *call, int64_t n);
     /* Adds candidates to the site, best first for its caps (op/site.h). */
     void (*variants)(struct tw_site *site);
 };
 
-/* The attributes of every operator that makes weights of its own; they stand last in its table. init, l1, l2 are for
- * the weight proper (input "weight", else the first made), bias_init for "bias". */
-#define TW_WEIGHT_ATTRIBUTES                                                                                           \
-    {"init", TW_ATTR_TEXT, "", NULL, "initialiser of the weight (default: Keras's)"},                                  \
-        {"bias_init", TW_ATTR_TEXT, "", NULL, "initialiser of the bias"},                                              \
-        {"l1", TW_ATTR_FLOAT, "0", NULL, "adds l1 * sum(|w|) to the loss"},                                            \
-        {"l2", TW_ATTR_FLOAT, "0", NULL, "adds l2 * sum(w^2) to the loss"},                                            \
-        {"trainable", TW_ATTR_BOOL, "yes", NULL, "whether training changes the weights"}
+/* The attributes of every operator that makes weights of its own; they stand last in its table.
+ * init, l1, l2 are for the weight proper (input "weight", else the first made), bias_init for
+ * "bias". */
+#define TW_WEIGHT_ATTRIBUTES                                                                       \
+    {"init", TW_ATTR_TEXT, "", NULL, "initialiser of the weight (default: Keras's)"},              \
+        {"bias_init", TW_ATTR_TEXT, "", NULL, "initialiser of the bias"},                          \
+        {"l1", TW_ATTR_FLOAT, "0", NULL, "adds l1 * sum(|w|) to the loss"},                        \
+        {"l2", TW_ATTR_FLOAT, "0", NULL, "adds l2 * sum(w^2) to the loss"},                        \
+    {                                                                                              \
+        "trainable", TW_ATTR_BOOL, "yes", NULL, "whether training changes the weights"             \
+    }
 
-/* The registry: for each file of src/op its NULL-terminated list `const tw_operator *const tw_op_FILE[]`; itself
- * NULL-terminated. Generated from the list in src/op/meson.build. */
+/* The registry: for each file of src/op its NULL-terminated list `const tw_operator *const
+ * tw_op_FILE[]`; itself NULL-terminated. Generated from the list in src/op/meson.build. */
 extern const tw_operator *const *const tw_operators[];
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elementwise operators: descriptors, C references and gradients, all made from the rows of cl/elementwise.def.
+// Elementwise operators: descriptors, C references and gradients, all made from the rows of
+// cl/elementwise.def.
 #include "op/expr.h"
 #include "op/host.h"
 #include "op/rows.h"
@@ -21,9 +22,9 @@
 
 #define TW_NUMBER double
 #define DIV(x, z) ((x) / (z))
-#define FLOORMOD(x, z) ((x) - (z) * floor((x) / (z)))
+#define FLOORMOD(x, z) ((x) - (z)*floor((x) / (z)))
 #define BOUND(p) (p)
-#define SHL(x, z) ((x) * exp2(z))
+#define SHL(x, z) ((x)*exp2(z))
 #define SHR(x, z) floor((x) / exp2(z))
 #define EW(name, inputs, kind, params, value, da, db, dc, doc)                                     \
     TW_ROW_FUNCTION(_real, name, value)                                                            \
@@ -69,24 +70,51 @@
 #define INTEGER_NAME_SELECT(name) row_##name##_integer
 #define P0 NULL
 #define P1(n0, v0, d0)                                                                             \
-    (const tw_attribute[]) { {n0, TW_ATTR_FLOAT, v0, NULL, d0}, {NULL, 0, NULL, NULL, NULL} }
+    (const tw_attribute[])                                                                         \
+    {                                                                                              \
+        {n0, TW_ATTR_FLOAT, v0, NULL, d0},                                                         \
+        {                                                                                          \
+            NULL, 0, NULL, NULL, NULL                                                              \
+        }                                                                                          \
+    }
 #define P2(n0, v0, d0, n1, v1, d1)                                                                 \
     (const tw_attribute[])                                                                         \
     {                                                                                              \
-        {n0, TW_ATTR_FLOAT, v0, NULL, d0}, {n1, TW_ATTR_FLOAT, v1, NULL, d1}, {NULL, 0, NULL, NULL, NULL} \
+        {n0, TW_ATTR_FLOAT, v0, NULL, d0}, {n1, TW_ATTR_FLOAT, v1, NULL, d1},                      \
+        {                                                                                          \
+            NULL, 0, NULL, NULL, NULL                                                              \
+        }                                                                                          \
     }
-#define D(uses, expression) {#uses, #expression}
-#define NO {NULL, NULL}
+#define D(uses, expression)                                                                        \
+    {                                                                                              \
+#uses, #expression                                                                         \
+    }
+#define NO                                                                                         \
+    {                                                                                              \
+        NULL, NULL                                                                                 \
+    }
 #define EW(name, inputs, kind, params, value, da, db, dc, doc)                                     \
-    {#name, inputs, TW_ROW_##kind, #value, {da, db, dc}, row_##name##_real,                        \
-     {row_##name##_d0, row_##name##_d1, row_##name##_d2}, INTEGER_NAME_##kind(name)},
+    {#name,                                                                                        \
+     inputs,                                                                                       \
+     TW_ROW_##kind,                                                                                \
+     #value,                                                                                       \
+     {da, db, dc},                                                                                 \
+     row_##name##_real,                                                                            \
+     {row_##name##_d0, row_##name##_d1, row_##name##_d2},                                          \
+     INTEGER_NAME_##kind(name)},
 static const tw_row rows[] = {
 #include "../../cl/elementwise.def"
 };
 #undef EW
 
-const tw_row *tw_row_get(int row) { return &rows[(row - 1) / 4]; }
-int tw_row_which(int row) { return (row - 1) % 4; }
+const tw_row *tw_row_get(int row)
+{
+    return &rows[(row - 1) / 4];
+}
+int tw_row_which(int row)
+{
+    return (row - 1) % 4;
+}
 
 /* ---- inference ---- */
 
@@ -134,10 +162,9 @@ static tw_status common_type(const tw_call *call, int first, tw_type *type, tw_e
         if (!in || is_literal(in))
             continue;
         if (*type != TW_TYPE_NONE && in->type != *type)
-            return tw_fail(error, TW_ERROR_TYPE,
-                           "inputs %s (%s) and %s (%s) differ in type: cast one of them",
-                           call->input[owner]->name, tw_type_name(*type), in->name,
-                           tw_type_name(in->type));
+            return tw_fail(
+                error, TW_ERROR_TYPE, "inputs %s (%s) and %s (%s) differ in type: cast one of them",
+                call->input[owner]->name, tw_type_name(*type), in->name, tw_type_name(in->type));
         if (*type == TW_TYPE_NONE)
             owner = i;
         *type = in->type;
@@ -176,7 +203,8 @@ static tw_status derivative_infer(tw_call *call, tw_error *error)
     return TW_OK;
 }
 
-/* ---- gradient: operator NAME_d<i>(dy, a, b, c, y), with what the derivative does not use left out ---- */
+/* ---- gradient: operator NAME_d<i>(dy, a, b, c, y), with what the derivative does not use left out
+ * ---- */
 
 static void row_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted,
                      tw_node **dx)
@@ -317,9 +345,11 @@ enum {
 };
 #define DERIVATIVE(row_name, which, ...)                                                           \
     {                                                                                              \
-        .name = #row_name "_d" #which, .doc = "gradient of " #row_name ": dy times its derivative", \
-        .inputs = "dy a? b? c? y?", .results = "dx", .attributes = __VA_ARGS__, .flags = TW_OP_INTERNAL, \
-        .row = 1 + 4 * INDEX_##row_name + 1 + which, .infer = derivative_infer, .host = derivative_host \
+        .name = #row_name "_d" #which,                                                             \
+        .doc = "gradient of " #row_name ": dy times its derivative", .inputs = "dy a? b? c? y?",   \
+        .results = "dx", .attributes = __VA_ARGS__, .flags = TW_OP_INTERNAL,                       \
+        .row = 1 + 4 * INDEX_##row_name + 1 + which, .infer = derivative_infer,                    \
+        .host = derivative_host                                                                    \
     }
 #define EW(row_name, n_inputs, kind, params, value, da, db, dc, text)                              \
     {{.name = #row_name,                                                                           \

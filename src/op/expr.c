@@ -7,7 +7,11 @@
 #include <stdio.h>
 
 /* Values are computed as float or as int, whatever their storage. */
-typedef enum value_class { CLASS_FLOAT, CLASS_INT, CLASS_ANY /* a number that takes either */ } value_class;
+typedef enum value_class {
+    CLASS_FLOAT,
+    CLASS_INT,
+    CLASS_ANY /* a number that takes either */
+} value_class;
 
 static value_class class_of_type(tw_type type)
 {
@@ -50,15 +54,18 @@ static value_class class_of_step(const tw_expr *expr, int s, const value_class *
 
 /* ---- the rows' functions ---- */
 
-/* What the expressions may call, by class; V is the value's type. Only those that a row uses are written out. */
+/* What the expressions may call, by class; V is the value's type. Only those that a row uses are
+ * written out. */
 typedef struct row_macro {
     const char *name, *for_float, *for_int;
 } row_macro;
 static const row_macro row_macros[] = {
     {"R(", "R(c) c##f", "R(c) ((int)(c##f))"},
-    {"DIV(", "DIV(x, z) ((x) / (z))", "DIV(x, z) SEL((z) == 0, 0, SEL((z) == -1, -(x), (x) / SAFE(z)))"},
+    {"DIV(", "DIV(x, z) ((x) / (z))",
+     "DIV(x, z) SEL((z) == 0, 0, SEL((z) == -1, -(x), (x) / SAFE(z)))"},
     {"FLOORMOD(", "FLOORMOD(x, z) ((x) - (z) * floor((x) / (z)))",
-     "FLOORMOD(x, z) SEL((z) == 0, 0, SEL((REM(x, z) != 0) & ((REM(x, z) ^ (z)) < 0), REM(x, z) + (z), REM(x, z)))"},
+     "FLOORMOD(x, z) SEL((z) == 0, 0, SEL((REM(x, z) != 0) & ((REM(x, z) ^ (z)) < 0), REM(x, z) + "
+     "(z), REM(x, z)))"},
     {"DIV(", NULL, "SAFE(z) SEL(((z) == 0) | ((z) == -1), 1, z)"},
     {"FLOORMOD(", NULL, "SAFE(z) SEL(((z) == 0) | ((z) == -1), 1, z)"},
     {"FLOORMOD(", NULL, "REM(x, z) ((x) % SAFE(z))"},
@@ -127,7 +134,8 @@ static void print_function(const tw_expr_step *step, value_class value, int widt
         if (strstr(expression, parameter))
             tw_text_printf(text, ", const float %s", parameter);
     }
-    tw_text_printf(text, ")\n{\n    return (V)(%s(%s));\n}\n", step->which ? "dy * " : "", expression);
+    tw_text_printf(text, ")\n{\n    return (V)(%s(%s));\n}\n", step->which ? "dy * " : "",
+                   expression);
     print_macros(expression, value, false, text);
     tw_text_puts(text, "#undef V\n#undef SEL\n#undef SHR\n#endif\n");
 }
@@ -162,7 +170,8 @@ static void print_dim(tw_dim dim, tw_text *text)
 }
 
 /* Argument `s` in the class that its user computes in. */
-static void print_argument(const tw_expr *expr, int s, value_class want, const value_class *classes, tw_text *text)
+static void print_argument(const tw_expr *expr, int s, value_class want, const value_class *classes,
+                           tw_text *text)
 {
     const tw_expr_step *step = &expr->step[s];
     const char *vector = want == CLASS_INT ? "INTV" : "FLOATV";
@@ -218,7 +227,8 @@ static void print_load(const tw_expr *expr, int o, tw_text *text)
                        (operand->access == TW_ACCESS_GENERAL &&
                         (in->rank == 0 || tw_dim_is_one(in->dim[in->rank - 1])));
     if (splat)
-        tw_text_printf(text, "(%s(W))(tw_load_%s_1(", tw_type_is_real(operand->type) ? "FLOATV" : "INTV", type);
+        tw_text_printf(text, "(%s(W))(tw_load_%s_1(",
+                       tw_type_is_real(operand->type) ? "FLOATV" : "INTV", type);
     else
         tw_text_printf(text, "TW_CAT(tw_load_%s_, W)(", type);
     tw_text_printf(text, "e%d_base + e%d_offset + (", o, o);
@@ -237,7 +247,8 @@ static void print_row_call(const tw_expr *expr, int s, const value_class *classe
 {
     const tw_expr_step *step = &expr->step[s];
     const tw_row *row = tw_row_get(step->row);
-    tw_text_printf(text, "TW_CAT(ew_%s_%d_%c, W)(", row->name, step->which, classes[s] == CLASS_INT ? 'i' : 'f');
+    tw_text_printf(text, "TW_CAT(ew_%s_%d_%c, W)(", row->name, step->which,
+                   classes[s] == CLASS_INT ? 'i' : 'f');
     for (int i = 0; i < step->n_args; i++) {
         tw_text_puts(text, i ? ", " : "");
         print_argument(expr, step->arg[i], classes[s], classes, text);
@@ -255,7 +266,8 @@ static void print_row_call(const tw_expr *expr, int s, const value_class *classe
 static void print_cast(const tw_expr *expr, int s, const value_class *classes, tw_text *text)
 {
     const tw_expr_step *step = &expr->step[s];
-    const value_class source = classes[step->arg[0]] == CLASS_ANY ? CLASS_FLOAT : classes[step->arg[0]];
+    const value_class source =
+        classes[step->arg[0]] == CLASS_ANY ? CLASS_FLOAT : classes[step->arg[0]];
     if (step->type == TW_BOOL) { /* vector comparisons give -1 */
         tw_text_puts(text, "(");
         print_argument(expr, step->arg[0], source, classes, text);
@@ -272,7 +284,8 @@ static void print_step(const tw_expr *expr, int s, const value_class *classes, t
     const tw_expr_step *step = &expr->step[s];
     if (step->kind == TW_EXPR_CONST || step->kind == TW_EXPR_EXTENT)
         return; /* written where it is used */
-    tw_text_printf(text, " \\\n        const %s(W) t%d = ", classes[s] == CLASS_INT ? "INTV" : "FLOATV", s);
+    tw_text_printf(
+        text, " \\\n        const %s(W) t%d = ", classes[s] == CLASS_INT ? "INTV" : "FLOATV", s);
     switch (step->kind) {
     case TW_EXPR_VALUE:
         tw_text_puts(text, "v");
@@ -282,9 +295,10 @@ static void print_step(const tw_expr *expr, int s, const value_class *classes, t
         break;
     case TW_EXPR_UNIFORM:
     case TW_EXPR_NORMAL:
-        tw_text_printf(text, "TW_CAT(tw_random_%s_, W)(seed_lo, seed_hi, step, line, %uu, %uu, (ulong)(at))",
-                       step->kind == TW_EXPR_UNIFORM ? "uniform" : "normal", (unsigned)(step->hash & 0xffffffffu),
-                       (unsigned)(step->hash >> 32));
+        tw_text_printf(
+            text, "TW_CAT(tw_random_%s_, W)(seed_lo, seed_hi, step, line, %uu, %uu, (ulong)(at))",
+            step->kind == TW_EXPR_UNIFORM ? "uniform" : "normal",
+            (unsigned)(step->hash & 0xffffffffu), (unsigned)(step->hash >> 32));
         break;
     case TW_EXPR_CAST:
         print_cast(expr, s, classes, text);
@@ -306,7 +320,8 @@ bool tw_expr_random(const tw_expr *expr)
 bool tw_expr_linear(const tw_expr *expr)
 {
     for (int o = 0; o < expr->n_operands; o++)
-        if (expr->operand[o].access != TW_ACCESS_SAME && expr->operand[o].access != TW_ACCESS_SCALAR)
+        if (expr->operand[o].access != TW_ACCESS_SAME &&
+            expr->operand[o].access != TW_ACCESS_SCALAR)
             return false;
     return true;
 }
@@ -321,7 +336,8 @@ static void print_parameters(const tw_expr *expr, tw_text *text)
         tw_text_printf(text, ", __global tw_storage_%s *s%d_base, const ulong s%d_offset",
                        tw_type_name(expr->store[o].type), o, o);
     if (tw_expr_random(expr))
-        tw_text_puts(text, ", const uint seed_lo, const uint seed_hi, const uint step, const uint line");
+        tw_text_puts(text,
+                     ", const uint seed_lo, const uint seed_hi, const uint step, const uint line");
     tw_text_puts(text, "\n");
 }
 

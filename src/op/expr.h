@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Elementwise work as a straight-line program: what epilogues and elementwise launches compute, and its kernel text.
+// Elementwise work as a straight-line program: what epilogues and elementwise launches compute, and
+// its kernel text.
 #ifndef TW_OP_EXPR_H
 #define TW_OP_EXPR_H
 
@@ -24,22 +25,23 @@ typedef struct tw_operand {
 typedef enum tw_expr_kind {
     TW_EXPR_VALUE,   /* the anchor's result (variable v of EPILOGUE) */
     TW_EXPR_LOAD,    /* operand arg[0] */
-    TW_EXPR_ROW,     /* row of elementwise.def: its value, or with which > 0 its derivative by input which - 1 */
+    TW_EXPR_ROW,     /* row of elementwise.def: its value, or with which > 0 its derivative by input
+                        which - 1 */
     TW_EXPR_CONST,   /* number */
     TW_EXPR_EXTENT,  /* dim at this run's batch, as a number */
     TW_EXPR_UNIFORM, /* random in [0, 1) by element `at`, name hash in hash */
     TW_EXPR_NORMAL,
-    TW_EXPR_CAST     /* arg[0] converted to type */
+    TW_EXPR_CAST /* arg[0] converted to type */
 } tw_expr_kind;
 
 typedef struct tw_expr_step {
     tw_expr_kind kind;
     int row, which;
-    int arg[5], n_args;  /* earlier steps (LOAD: operand) */
-    double number[4];    /* CONST: [0]; ROW: the attributes p0 to p3 */
+    int arg[5], n_args; /* earlier steps (LOAD: operand) */
+    double number[4];   /* CONST: [0]; ROW: the attributes p0 to p3 */
     tw_dim dim;
     uint64_t hash;
-    tw_type type;        /* of the result */
+    tw_type type; /* of the result */
 } tw_expr_step;
 
 typedef struct tw_expr_store {
@@ -51,7 +53,7 @@ typedef struct tw_expr_store {
 #define TW_MAX_STORES 12
 #define TW_MAX_STEPS 48
 typedef struct tw_expr {
-    tw_shape shape; /* of the result: the iteration space */
+    tw_shape shape;     /* of the result: the iteration space */
     tw_type value_type; /* of the anchor's result */
     int n_operands, n_steps, n_stores;
     tw_operand operand[TW_MAX_OPERANDS];
@@ -59,10 +61,11 @@ typedef struct tw_expr {
     tw_expr_store store[TW_MAX_STORES];
 } tw_expr;
 
-/* Appends the functions of the rows used, for each width in the mask, and the macros EPILOGUE_PARAMS and
- * EPILOGUE(W, v, at, col). */
+/* Appends the functions of the rows used, for each width in the mask, and the macros
+ * EPILOGUE_PARAMS and EPILOGUE(W, v, at, col). */
 void tw_expr_print(const tw_expr *expr, unsigned widths, tw_text *text);
-/* Whether a random number is among its steps: then seed, step and line are arguments of the kernel. */
+/* Whether a random number is among its steps: then seed, step and line are arguments of the kernel.
+ */
 bool tw_expr_random(const tw_expr *expr);
 /* Whether no operand is broadcast but scalars: then the place in the row does not matter. */
 bool tw_expr_linear(const tw_expr *expr);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Leaves: values computed from nothing, element by element, and so repeated in every kernel that uses them.
+// Leaves: values computed from nothing, element by element, and so repeated in every kernel that
+// uses them.
 #include "base/hash.h"
 #include "base/random.h"
 #include "graph/operator.h"
@@ -24,10 +25,9 @@ static const tw_operator fill = {
     .doc = "a number; beside f16 or bf16 it takes their type",
     .inputs = "",
     .results = "y",
-    .attributes =
-        (const tw_attribute[]){{"value", TW_ATTR_FLOAT, NULL, NULL, "the number"},
-                               {"type", TW_ATTR_TYPE, "f32", NULL, "type of the result"},
-                               {NULL, 0, NULL, NULL, NULL}},
+    .attributes = (const tw_attribute[]){{"value", TW_ATTR_FLOAT, NULL, NULL, "the number"},
+                                         {"type", TW_ATTR_TYPE, "f32", NULL, "type of the result"},
+                                         {NULL, 0, NULL, NULL, NULL}},
     .flags = TW_OP_LEAF,
     .leaf = TW_LEAF_FILL,
     .infer = fill_infer,
@@ -77,7 +77,8 @@ static tw_status random_infer(tw_call *call, tw_error *error)
     const tw_attr *dims = tw_attr_get(call, "shape");
     const bool like = call->n_inputs > 0 && call->input[0];
     if (like == !dims->absent)
-        return tw_fail(error, TW_ERROR_SHAPE, "needs either an input whose shape it takes, or shape=");
+        return tw_fail(error, TW_ERROR_SHAPE,
+                       "needs either an input whose shape it takes, or shape=");
     tw_shape shape = {.rank = dims->count};
     for (int d = 0; d < shape.rank && !like; d++)
         shape.dim[d] = dims->list[d];
@@ -95,13 +96,20 @@ static void random_host(const tw_host_call *host, double (*draw)(const tw_random
 }
 
 /* Random numbers take a shape from `like`, not its values. */
-static void random_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted, tw_node **dx)
+static void random_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted,
+                        tw_node **dx)
 {
     (void)g, (void)call, (void)dy, (void)wanted, (void)dx;
 }
 
-static void uniform_host(const tw_host_call *host) { random_host(host, tw_random_uniform); }
-static void normal_host(const tw_host_call *host) { random_host(host, tw_random_normal); }
+static void uniform_host(const tw_host_call *host)
+{
+    random_host(host, tw_random_uniform);
+}
+static void normal_host(const tw_host_call *host)
+{
+    random_host(host, tw_random_normal);
+}
 
 static const tw_attribute random_attributes[] = {
     {"shape", TW_ATTR_DIMS, "", NULL, "shape of the result: n,100; without it that of the input"},

@@ -15,7 +15,8 @@ typedef enum tw_row_kind {
     TW_ROW_SELECT
 } tw_row_kind;
 
-/* Values of tw_operator.row that are no rows: cast, and what hands its input on to more places (broadcast). */
+/* Values of tw_operator.row that are no rows: cast, and what hands its input on to more places
+ * (broadcast). */
 #define TW_ROW_CAST (-1)
 #define TW_ROW_BROADCAST (-2)
 
@@ -30,12 +31,13 @@ typedef struct tw_row {
     tw_row_kind kind;
     const char *text;
     tw_derivative derivative[3];
-    double (*real)(const double *v, const double *p);     /* v: a, b, c, y */
-    double (*slope[3])(const double *v, const double *p); /* the derivatives */
+    double (*real)(const double *v, const double *p);      /* v: a, b, c, y */
+    double (*slope[3])(const double *v, const double *p);  /* the derivatives */
     int64_t (*integer)(const int64_t *v, const double *p); /* NULL: real types only */
 } tw_row;
 
-/* The row and what is computed of it (0: value, i: derivative by input i - 1) for a tw_operator.row. */
+/* The row and what is computed of it (0: value, i: derivative by input i - 1) for a
+ * tw_operator.row. */
 const tw_row *tw_row_get(int row);
 int tw_row_which(int row);
 

@@ -1,22 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fusion: each call finds its group, and elementwise calls become programs behind the call that makes their input.
+// Fusion: each call finds its group, and elementwise calls become programs behind the call that
+// makes their input.
 //
-// Groups run in the order in which they are opened. An elementwise call may join the latest of the groups that make its
-// inputs: all its other inputs are then ready before that group runs. So one sweep in topological order is enough, and
-// an activation's gradient lands in the kernel that produces dy by the same rule as a bias in its product.
+// Groups run in the order in which they are opened. An elementwise call may join the latest of the
+// groups that make its inputs: all its other inputs are then ready before that group runs. So one
+// sweep in topological order is enough, and an activation's gradient lands in the kernel that
+// produces dy by the same rule as a bias in its product.
 #include "base/hash.h"
 #include "op/rows.h"
 #include "plan/inside.h"
 
-/* A random leaf has an element for each place of its shape; other things that are inlined are single numbers. */
+/* A random leaf has an element for each place of its shape; other things that are inlined are
+ * single numbers. */
 static bool is_random(const tw_call *call)
 {
     return call->op->leaf == TW_LEAF_UNIFORM || call->op->leaf == TW_LEAF_NORMAL;
 }
 
-static bool is_single(const tw_node *node) { return tw_dim_is_one(tw_shape_count(&node->shape)); }
+static bool is_single(const tw_node *node)
+{
+    return tw_dim_is_one(tw_shape_count(&node->shape));
+}
 
-/* Leaves, and single numbers computed from nothing but such (1 / n, say), can be computed wherever they are read. */
+/* Leaves, and single numbers computed from nothing but such (1 / n, say), can be computed wherever
+ * they are read. */
 static bool may_inline(const tw_making *m, const tw_call *call)
 {
     if (!m->live[call->id] || !m->options->fusion)
@@ -43,8 +50,9 @@ static void find_inlined(tw_making *m)
             continue;
         for (int i = 0; i < call->n_inputs; i++) {
             const tw_node *in = call->input[i], *root = in ? tw_plan_root(call->input[i]) : NULL;
-            if (root && (!tw_plan_is_elementwise(call) ||
-                         (is_random(root->call) && !tw_shape_equal(&root->shape, &call->result[0]->shape))))
+            if (root &&
+                (!tw_plan_is_elementwise(call) ||
+                 (is_random(root->call) && !tw_shape_equal(&root->shape, &call->result[0]->shape))))
                 m->inlined[root->call->id] = false;
         }
     }
@@ -117,12 +125,15 @@ static int inline_step(tw_making *m, tw_group *g, const tw_node *node)
 static int load_step(tw_making *m, tw_group *g, const tw_node *node, const tw_shape *result)
 {
     tw_expr *e = g->expr;
-    e->operand[e->n_operands] = (tw_operand){m->tensor[node->id], node->type, access_of(result, node), node->shape};
-    const tw_expr_step step = {.kind = TW_EXPR_LOAD, .arg = {e->n_operands++}, .n_args = 1, .type = node->type};
+    e->operand[e->n_operands] =
+        (tw_operand){m->tensor[node->id], node->type, access_of(result, node), node->shape};
+    const tw_expr_step step = {
+        .kind = TW_EXPR_LOAD, .arg = {e->n_operands++}, .n_args = 1, .type = node->type};
     return add_step(g, node, &step);
 }
 
-/* The step of a value that a call of the group reads: in the group, computed in place, or in memory. */
+/* The step of a value that a call of the group reads: in the group, computed in place, or in
+ * memory. */
 static int input_step(tw_making *m, tw_group *g, tw_node *node, const tw_shape *result)
 {
     tw_node *root = tw_plan_root(node);
@@ -138,7 +149,8 @@ static int input_step(tw_making *m, tw_group *g, tw_node *node, const tw_shape *
 static int call_step(tw_making *m, tw_group *g, const tw_call *call)
 {
     const int row = call->op->row;
-    tw_expr_step step = {.kind = row == TW_ROW_CAST ? TW_EXPR_CAST : TW_EXPR_ROW, .type = call->result[0]->type};
+    tw_expr_step step = {.kind = row == TW_ROW_CAST ? TW_EXPR_CAST : TW_EXPR_ROW,
+                         .type = call->result[0]->type};
     for (int i = 0; i < call->n_inputs; i++)
         if (call->input[i])
             step.arg[step.n_args++] = input_step(m, g, call->input[i], &call->result[0]->shape);
@@ -167,7 +179,8 @@ static void add_member(tw_making *m, tw_group *g, const tw_call *call)
 static tw_group *open_group(tw_making *m, const tw_call *anchor, const tw_shape *shape)
 {
     tw_expr *expr = tw_arena_alloc(&m->recipe->arena, sizeof *expr);
-    if (!expr || !tw_grow(m->recipe->context, &m->groups, &m->capacity_groups, m->n_groups, sizeof *m->groups))
+    if (!expr || !tw_grow(m->recipe->context, &m->groups, &m->capacity_groups, m->n_groups,
+                          sizeof *m->groups))
         return NULL;
     tw_group *g = &m->groups[m->n_groups++];
     *g = (tw_group){.anchor = anchor, .shape = *shape, .expr = expr};
@@ -175,7 +188,8 @@ static tw_group *open_group(tw_making *m, const tw_call *anchor, const tw_shape 
     expr->shape = *shape;
     if (anchor && (anchor->op->flags & TW_OP_EPILOGUE)) {
         expr->value_type = anchor->result[0]->type;
-        add_step(g, anchor->result[0], &(tw_expr_step){.kind = TW_EXPR_VALUE, .type = anchor->result[0]->type});
+        add_step(g, anchor->result[0],
+                 &(tw_expr_step){.kind = TW_EXPR_VALUE, .type = anchor->result[0]->type});
     }
     return g;
 }
@@ -201,7 +215,8 @@ static int inlined_steps(const tw_making *m, const tw_call *call)
     return steps;
 }
 
-/* Whether the group can take the call: shapes, other results of the anchor, and room in the program. */
+/* Whether the group can take the call: shapes, other results of the anchor, and room in the
+ * program. */
 static bool may_join(const tw_making *m, const tw_group *g, int number, const tw_call *call)
 {
     const tw_shape *shape = &call->result[0]->shape;
@@ -223,7 +238,8 @@ static bool may_join(const tw_making *m, const tw_group *g, int number, const tw
     }
     const tw_expr *e = g->expr;
     const int steps = inlined_steps(m, call);
-    return g->n_members < TW_COUNT(g->member) && e->n_operands + call->n_inputs <= TW_MAX_OPERANDS &&
+    return g->n_members < TW_COUNT(g->member) &&
+           e->n_operands + call->n_inputs <= TW_MAX_OPERANDS &&
            e->n_steps + steps <= TW_MAX_STEPS && g->n_known + steps <= TW_MAX_STEPS;
 }
 
@@ -240,7 +256,8 @@ static tw_status group_call(tw_making *m, const tw_call *call, tw_error *error)
     }
     const bool leaf = call->op->leaf != TW_LEAF_NONE;
     if (elementwise && inlined_steps(m, call) > TW_MAX_STEPS)
-        return tw_fail(error, TW_ERROR_UNSUPPORTED, "%s is computed from too many single numbers", call->name);
+        return tw_fail(error, TW_ERROR_UNSUPPORTED, "%s is computed from too many single numbers",
+                       call->name);
     tw_group *g = open_group(m, elementwise || leaf ? NULL : call, &call->result[0]->shape);
     if (!g)
         return tw_fail_memory(error);
@@ -283,16 +300,16 @@ static void add_stores(tw_making *m, tw_group *g)
         candidates[count++] = g->inlined[0]->result[0]; /* a leaf that must be in memory */
     for (int i = 0; i < count; i++)
         if (m->stored[candidates[i]->id])
-            e->store[e->n_stores++] =
-                (tw_expr_store){known_step(g, candidates[i]), m->tensor[candidates[i]->id], candidates[i]->type};
+            e->store[e->n_stores++] = (tw_expr_store){
+                known_step(g, candidates[i]), m->tensor[candidates[i]->id], candidates[i]->type};
 }
 
 tw_status tw_plan_fuse(tw_making *m, tw_error *error)
 {
     find_inlined(m);
     for (const tw_call *call = m->graph->first; call; call = call->next) {
-        const bool no_stage = tw_is_input(call) || tw_is_parameter(call) || (call->op->flags & TW_OP_VIEW) ||
-                              m->inlined[call->id];
+        const bool no_stage = tw_is_input(call) || tw_is_parameter(call) ||
+                              (call->op->flags & TW_OP_VIEW) || m->inlined[call->id];
         if (m->live[call->id] && !no_stage)
             TW_TRY(group_call(m, call, error));
     }

@@ -6,7 +6,8 @@
 #include "op/expr.h"
 #include "plan/recipe.h"
 
-/* A stage in the making: an anchor and the elementwise calls fused behind it, or elementwise calls alone. */
+/* A stage in the making: an anchor and the elementwise calls fused behind it, or elementwise calls
+ * alone. */
 typedef struct tw_group {
     const tw_call *anchor; /* NULL: elementwise alone */
     tw_shape shape;        /* of the values that its program computes */
@@ -25,16 +26,20 @@ typedef struct tw_making {
     tw_recipe *recipe;
     const tw_recipe_options *options;
     const tw_param_table *table;
-    tw_graph *graph;      /* recipe->bound */
-    bool *live;           /* by call: some sink needs it */
-    bool *inlined;        /* by call: computed in place by every program that reads it, so that no stage does */
-    bool *stored;         /* by node: somebody outside its group reads it, or it is a sink */
-    int *tensor;          /* by node; -1: none */
-    int *group;           /* by call; -1: no stage (inputs, parameters, views, what is inlined) */
+    tw_graph *graph; /* recipe->bound */
+    bool *live;      /* by call: some sink needs it */
+    bool *inlined;   /* by call: computed in place by every program that reads it, so that no stage
+                        does */
+    bool *stored;    /* by node: somebody outside its group reads it, or it is a sink */
+    int *tensor;     /* by node; -1: none */
+    int *group;      /* by call; -1: no stage (inputs, parameters, views, what is inlined) */
     tw_group *groups;
     int n_groups, capacity_groups;
     int n_sinks;
-    struct tw_sink { tw_node *node; int tensor; } *sink;
+    struct tw_sink {
+        tw_node *node;
+        int tensor;
+    } * sink;
 } tw_making;
 
 /* The node whose memory a value lies in: through reshapes and other views. */

@@ -13,8 +13,8 @@ typedef struct layout {
     tw_recipe *recipe;
     layout_step *step;
     int n_steps;
-    int *same_place;                /* by tensor: the tensor that it overwrites, or -1 */
-    int *order;                     /* tensors to place */
+    int *same_place; /* by tensor: the tensor that it overwrites, or -1 */
+    int *order;      /* tensors to place */
     int n_order;
 } layout;
 
@@ -41,8 +41,9 @@ static tw_status collect_steps(layout *l, tw_error *error)
             for (int i = 0; i < stage->n_references; i++)
                 l->step[l->n_steps++] = (layout_step){.reference = &stage->reference[i]};
         for (int i = 0; stage->n_candidates && i < stage->candidate[stage->chosen]->n_launches; i++)
-            l->step[l->n_steps++] = (layout_step){.launch = stage->candidate[stage->chosen]->launch[i],
-                                                  .alone = !stage->anchor && r->bound};
+            l->step[l->n_steps++] =
+                (layout_step){.launch = stage->candidate[stage->chosen]->launch[i],
+                              .alone = !stage->anchor && r->bound};
     }
     return TW_OK;
 }
@@ -89,21 +90,23 @@ static bool reads_only_parameters(const layout *l, const tw_launch *launch)
     int reads = 0;
     for (int i = 0; i < launch->n_args; i++) {
         const tw_arg *arg = &launch->arg[i];
-        if (arg->kind == TW_ARG_DIM || arg->kind == TW_ARG_SEED || arg->kind == TW_ARG_STEP || arg->kind == TW_ARG_USER)
+        if (arg->kind == TW_ARG_DIM || arg->kind == TW_ARG_SEED || arg->kind == TW_ARG_STEP ||
+            arg->kind == TW_ARG_USER)
             return false;
         if (arg->kind != TW_ARG_TENSOR)
             continue;
         const tw_tensor *t = &r->tensor[arg->tensor.id];
         const bool kept = t->space == TW_SPACE_KEEP;
-        if (arg->tensor.written ? t->space != TW_SPACE_WORK || t->count.letters : t->space != TW_SPACE_PARAMS && !kept)
+        if (arg->tensor.written ? t->space != TW_SPACE_WORK || t->count.letters
+                                : t->space != TW_SPACE_PARAMS && !kept)
             return false;
         reads += !arg->tensor.written;
     }
     return reads > 0;
 }
 
-/* In plans for inference, what is made of parameters alone (packed weights) is kept from run to run. A tensor with
- * another writer as well is not. */
+/* In plans for inference, what is made of parameters alone (packed weights) is kept from run to
+ * run. A tensor with another writer as well is not. */
 static void find_constants(layout *l)
 {
     tw_recipe *r = l->recipe;
@@ -128,8 +131,8 @@ static bool reads_tensor(const tw_launch *launch, int id, int *times)
     return *times > 0;
 }
 
-/* An elementwise launch may overwrite an operand of the result's size that dies in it: each element is read before it
- * is written. Operands of fewer elements (broadcast ones) have other sizes. */
+/* An elementwise launch may overwrite an operand of the result's size that dies in it: each element
+ * is read before it is written. Operands of fewer elements (broadcast ones) have other sizes. */
 static void find_in_place(layout *l)
 {
     tw_recipe *r = l->recipe;
@@ -142,10 +145,12 @@ static void find_in_place(layout *l)
                 continue;
             const int out = launch->arg[o].tensor.id;
             const tw_tensor *t = &r->tensor[out];
-            for (int i = 0; i < launch->n_args && t->space == TW_SPACE_WORK && l->same_place[out] < 0; i++) {
+            for (int i = 0;
+                 i < launch->n_args && t->space == TW_SPACE_WORK && l->same_place[out] < 0; i++) {
                 const int in = launch->arg[i].kind == TW_ARG_TENSOR ? launch->arg[i].tensor.id : -1;
                 int times = 0;
-                if (in < 0 || launch->arg[i].tensor.written || !reads_tensor(launch, in, &times) || times > 1)
+                if (in < 0 || launch->arg[i].tensor.written || !reads_tensor(launch, in, &times) ||
+                    times > 1)
                     continue;
                 const tw_tensor *u = &r->tensor[in];
                 bool taken = u->space != TW_SPACE_WORK || u->last != s || u->type != t->type ||
@@ -175,12 +180,19 @@ static void merge_lifetimes(layout *l)
 
 /* ---- placing ---- */
 
-static uint64_t round_up(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
+static uint64_t round_up(uint64_t value, uint64_t unit)
+{
+    return (value + unit - 1) / unit * unit;
+}
 
-static bool overlaps(const tw_tensor *a, const tw_tensor *b) { return a->first <= b->last && b->first <= a->last; }
+static bool overlaps(const tw_tensor *a, const tw_tensor *b)
+{
+    return a->first <= b->last && b->first <= a->last;
+}
 
-/* Greedy by size: the largest first, each at the lowest place that is free while it lives (Pisarchyk and Lee,
- * "Efficient Memory Management for Deep Neural Net Inference", 2020, section 5.1). */
+/* Greedy by size: the largest first, each at the lowest place that is free while it lives
+ * (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020,
+ * section 5.1). */
 static void place(layout *l, int which)
 {
     tw_recipe *r = l->recipe;
@@ -192,7 +204,8 @@ static void place(layout *l, int which)
             moved = false;
             for (int i = 0; i < which; i++) {
                 const tw_tensor *u = &r->tensor[l->order[i]];
-                if (u->index == t->index && overlaps(t, u) && at < u->offset + u->bytes && u->offset < at + t->bytes) {
+                if (u->index == t->index && overlaps(t, u) && at < u->offset + u->bytes &&
+                    u->offset < at + t->bytes) {
                     at = round_up(u->offset + u->bytes, unit);
                     moved = true;
                 }
@@ -291,7 +304,8 @@ static uint64_t workspace_bytes(const tw_recipe *r, const tw_candidate *c)
     return bytes;
 }
 
-/* Gives the stage whose candidate takes the most workspace one that takes less; false if none does. */
+/* Gives the stage whose candidate takes the most workspace one that takes less; false if none does.
+ */
 static bool take_smaller(tw_recipe *r)
 {
     tw_stage *worst = NULL;
@@ -299,7 +313,8 @@ static bool take_smaller(tw_recipe *r)
     int better = 0;
     for (int s = 0; s < r->n_stages; s++) {
         tw_stage *stage = &r->stage[s];
-        const uint64_t bytes = stage->n_candidates ? workspace_bytes(r, stage->candidate[stage->chosen]) : 0;
+        const uint64_t bytes =
+            stage->n_candidates ? workspace_bytes(r, stage->candidate[stage->chosen]) : 0;
         for (int c = 0; c < stage->n_candidates && bytes > most; c++) {
             if (!stage->candidate[c]->struck && workspace_bytes(r, stage->candidate[c]) < bytes) {
                 worst = stage;
@@ -319,7 +334,8 @@ static tw_status check_allocations(const tw_recipe *r, tw_error *error)
         const tw_tensor *t = &r->tensor[i];
         if (t->first >= 0 && r->caps.max_allocation && t->bytes > r->caps.max_allocation)
             return tw_fail(error, TW_ERROR_DEVICE_MEMORY,
-                           "%s needs %.1f MiB at batch %lld, but the device gives at most %.1f MiB in one piece: take "
+                           "%s needs %.1f MiB at batch %lld, but the device gives at most %.1f MiB "
+                           "in one piece: take "
                            "a smaller batch",
                            t->label, (double)t->bytes / 1048576, (long long)r->batch,
                            (double)r->caps.max_allocation / 1048576);
@@ -335,8 +351,10 @@ tw_status tw_recipe_layout(tw_recipe *r, tw_error *error)
     while (budget && r->peak_bytes > budget && take_smaller(r));
     if (budget && r->peak_bytes > budget)
         return tw_fail(error, TW_ERROR_DEVICE_MEMORY,
-                       "the plan needs %.1f MiB of device memory at batch %lld, but %.1f MiB are allowed: take a "
+                       "the plan needs %.1f MiB of device memory at batch %lld, but %.1f MiB are "
+                       "allowed: take a "
                        "smaller batch or a larger budget",
-                       (double)r->peak_bytes / 1048576, (long long)r->batch, (double)budget / 1048576);
+                       (double)r->peak_bytes / 1048576, (long long)r->batch,
+                       (double)budget / 1048576);
     return check_allocations(r, error);
 }

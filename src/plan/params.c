@@ -2,9 +2,11 @@
 // Where each parameter of a graph lies in the contiguous buffer.
 #include "plan/recipe.h"
 
-#define SLOT_ALIGNMENT 64 /* elements: a whole number of cache lines and of vectors for every type */
+#define SLOT_ALIGNMENT                                                                             \
+    64 /* elements: a whole number of cache lines and of vectors for every type */
 
-tw_status tw_param_table_create(const tw_graph *graph, tw_arena *arena, tw_param_table *table, tw_error *error)
+tw_status tw_param_table_create(const tw_graph *graph, tw_arena *arena, tw_param_table *table,
+                                tw_error *error)
 {
     *table = (tw_param_table){0};
     int count = 0;
@@ -19,7 +21,8 @@ tw_status tw_param_table_create(const tw_graph *graph, tw_arena *arena, tw_param
         const tw_node *node = call->result[0];
         const tw_dim elements = tw_shape_count(&node->shape);
         if (!tw_dim_fixed(elements))
-            return tw_fail(error, TW_ERROR_SHAPE, "parameter %s has a size that is a letter: weights need numbers",
+            return tw_fail(error, TW_ERROR_SHAPE,
+                           "parameter %s has a size that is a letter: weights need numbers",
                            call->name);
         table->slot[table->count++] = (tw_param_slot){
             .name = call->name,
@@ -31,7 +34,8 @@ tw_status tw_param_table_create(const tw_graph *graph, tw_arena *arena, tw_param
             .trainable = tw_parameter_trainable(call),
         };
         if (elements.scale > INT64_C(0x7fffffff) - table->elements - SLOT_ALIGNMENT)
-            return tw_fail(error, TW_ERROR_UNSUPPORTED, "with %s the parameters are more than 2^31 elements", call->name);
+            return tw_fail(error, TW_ERROR_UNSUPPORTED,
+                           "with %s the parameters are more than 2^31 elements", call->name);
         table->elements += (elements.scale + SLOT_ALIGNMENT - 1) / SLOT_ALIGNMENT * SLOT_ALIGNMENT;
     }
     return TW_OK;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a graph to stages: binds letters, adds gradients, finds what is needed and where each value lives.
+// From a graph to stages: binds letters, adds gradients, finds what is needed and where each value
+// lives.
 #include "plan/inside.h"
 
 /* ---- tensors ---- */
 
-int tw_recipe_tensor(tw_recipe *recipe, const char *label, tw_type type, tw_dim count, tw_space space, int index,
-                     uint64_t offset)
+int tw_recipe_tensor(tw_recipe *recipe, const char *label, tw_type type, tw_dim count,
+                     tw_space space, int index, uint64_t offset)
 {
     if (!tw_grow(recipe->context, &recipe->tensor, &recipe->capacity_tensors, recipe->n_tensors,
                  sizeof *recipe->tensor))
@@ -24,7 +25,8 @@ int tw_recipe_tensor(tw_recipe *recipe, const char *label, tw_type type, tw_dim 
     return recipe->n_tensors++;
 }
 
-tw_status tw_recipe_empty(tw_context *context, const tw_caps *caps, tw_recipe **recipe, tw_error *error)
+tw_status tw_recipe_empty(tw_context *context, const tw_caps *caps, tw_recipe **recipe,
+                          tw_error *error)
 {
     tw_recipe *r = tw_calloc(context, 1, sizeof *r);
     if (!r)
@@ -57,7 +59,10 @@ tw_node *tw_plan_root(tw_node *node)
     return node;
 }
 
-bool tw_plan_is_elementwise(const tw_call *call) { return call->op->row != 0; }
+bool tw_plan_is_elementwise(const tw_call *call)
+{
+    return call->op->row != 0;
+}
 
 static const tw_param_slot *find_slot(const tw_param_table *table, const char *name)
 {
@@ -82,8 +87,8 @@ static tw_status find_root(const tw_graph *graph, const char *name, tw_node **no
     const int nearest = names ? tw_nearest(name, names, count) : -1;
     near = nearest >= 0 ? names[nearest] : NULL;
     tw_free(graph->context, names);
-    return tw_fail(error, TW_ERROR_NAME, "the model has no node named %s%s%s%s", name, near ? "; did you mean " : "",
-                   near ? near : "", near ? "?" : "");
+    return tw_fail(error, TW_ERROR_NAME, "the model has no node named %s%s%s%s", name,
+                   near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 /* Binds the graph to what the outputs and the loss need; *roots are the outputs, then the loss. */
@@ -98,7 +103,8 @@ static tw_status bind_roots(tw_making *m, const tw_graph *graph, tw_node **roots
     if (!count)
         return tw_fail(error, TW_ERROR_ARGUMENT, "a plan needs at least one output");
     tw_node **map = NULL;
-    TW_TRY(tw_graph_bind(graph, roots, count, o->sizes, o->training, &m->recipe->bound, &map, error));
+    TW_TRY(
+        tw_graph_bind(graph, roots, count, o->sizes, o->training, &m->recipe->bound, &map, error));
     m->graph = m->recipe->bound;
     for (int i = 0; i < count; i++)
         roots[i] = map[roots[i]->id];
@@ -107,9 +113,11 @@ static tw_status bind_roots(tw_making *m, const tw_graph *graph, tw_node **roots
 
 static tw_status add_sink(tw_making *m, tw_node *node, int tensor, tw_error *error)
 {
-    /* A sink's memory must be its own: what is an input, a parameter, a leaf, or a sink already, is copied. */
+    /* A sink's memory must be its own: what is an input, a parameter, a leaf, or a sink already, is
+     * copied. */
     tw_node *root = tw_plan_root(node);
-    bool copy = tw_is_input(root->call) || tw_is_parameter(root->call) || (root->call->op->flags & TW_OP_LEAF);
+    bool copy = tw_is_input(root->call) || tw_is_parameter(root->call) ||
+                (root->call->op->flags & TW_OP_LEAF);
     for (int i = 0; i < m->n_sinks; i++)
         copy |= m->sink[i].node == root;
     if (copy)
@@ -131,7 +139,8 @@ static tw_status add_outputs(tw_making *m, tw_node **roots, tw_error *error)
         const bool loss = i == m->options->n_outputs;
         const char *name = loss ? m->options->loss : m->options->output[i];
         name = tw_arena_text(&r->arena, name, strlen(name));
-        const int id = tw_recipe_tensor(r, name, roots[i]->type, tw_shape_count(&roots[i]->shape), TW_SPACE_OUTPUT, i, 0);
+        const int id = tw_recipe_tensor(r, name, roots[i]->type, tw_shape_count(&roots[i]->shape),
+                                        TW_SPACE_OUTPUT, i, 0);
         if (!name || id < 0)
             return tw_fail_memory(error);
         r->output[r->n_outputs++] = (tw_recipe_port){name, roots[i], id};
@@ -140,19 +149,23 @@ static tw_status add_outputs(tw_making *m, tw_node **roots, tw_error *error)
     return TW_OK;
 }
 
-/* Gradients of the loss by the parameters that the train line updates, placed as the parameters are. */
+/* Gradients of the loss by the parameters that the train line updates, placed as the parameters
+ * are. */
 static tw_status add_gradients(tw_making *m, tw_node *loss, tw_error *error)
 {
     tw_recipe *r = m->recipe;
     if (loss->shape.rank != 0 || loss->type != TW_F32) {
         char text[TW_SHAPE_TEXT];
-        return tw_fail(error, TW_ERROR_SHAPE, "the loss %s must be a single f32 number, but it is %s%s: use a loss operator, or reduce_mean",
+        return tw_fail(error, TW_ERROR_SHAPE,
+                       "the loss %s must be a single f32 number, but it is %s%s: use a loss "
+                       "operator, or reduce_mean",
                        loss->name, tw_type_name(loss->type), tw_shape_text(&loss->shape, text));
     }
     const tw_param_table *table = m->table;
     tw_node **by = tw_arena_alloc(&r->arena, (size_t)(table->count + 1) * sizeof *by);
     tw_node **gradient = tw_arena_alloc(&r->arena, (size_t)(table->count + 1) * sizeof *gradient);
-    const tw_param_slot **slot = tw_arena_alloc(&r->arena, (size_t)(table->count + 1) * sizeof *slot);
+    const tw_param_slot **slot =
+        tw_arena_alloc(&r->arena, (size_t)(table->count + 1) * sizeof *slot);
     if (!by || !gradient || !slot)
         return tw_fail_memory(error);
     const char *pattern = m->options->params_pattern ? m->options->params_pattern : "*";
@@ -170,7 +183,8 @@ static tw_status add_gradients(tw_making *m, tw_node *loss, tw_error *error)
             continue;
         r->has_gradient[slot[i] - table->slot] = true;
         const uint64_t offset = (uint64_t)slot[i]->offset * tw_caps_type_size(&r->caps, TW_F32);
-        const int id = tw_recipe_tensor(r, slot[i]->name, TW_F32, TW_DIM(slot[i]->count), TW_SPACE_GRADIENTS, 0, offset);
+        const int id = tw_recipe_tensor(r, slot[i]->name, TW_F32, TW_DIM(slot[i]->count),
+                                        TW_SPACE_GRADIENTS, 0, offset);
         TW_TRY(add_sink(m, gradient[i], id, error));
     }
     return TW_OK;
@@ -180,12 +194,13 @@ static int parameter_tensor(tw_making *m, const tw_call *call)
 {
     const tw_param_slot *slot = find_slot(m->table, call->name);
     tw_recipe *r = m->recipe;
-    return tw_recipe_tensor(r, call->name, call->result[0]->type, tw_shape_count(&call->result[0]->shape),
-                            TW_SPACE_PARAMS, 0, (uint64_t)slot->offset * tw_caps_type_size(&r->caps, TW_F32));
+    return tw_recipe_tensor(r, call->name, call->result[0]->type,
+                            tw_shape_count(&call->result[0]->shape), TW_SPACE_PARAMS, 0,
+                            (uint64_t)slot->offset * tw_caps_type_size(&r->caps, TW_F32));
 }
 
-/* Running statistics: written where the parameter lies. The stages that read the old value come before, because the
- * new one is computed from it. */
+/* Running statistics: written where the parameter lies. The stages that read the old value come
+ * before, because the new one is computed from it. */
 static tw_status add_updates(tw_making *m, tw_error *error)
 {
     for (const tw_update *u = m->graph->updates; u && m->options->loss; u = u->next)
@@ -195,7 +210,8 @@ static tw_status add_updates(tw_making *m, tw_error *error)
 
 /* ---- side tables ---- */
 
-/* A call is live if a sink or a live call needs it; inputs come before their users, so one sweep backwards is enough. */
+/* A call is live if a sink or a live call needs it; inputs come before their users, so one sweep
+ * backwards is enough. */
 static tw_status mark_live(tw_making *m, tw_error *error)
 {
     for (int i = 0; i < m->n_sinks; i++)
@@ -218,11 +234,14 @@ static tw_status check_size(const tw_making *m, const tw_node *node, tw_error *e
     const tw_dim count = tw_shape_count(&node->shape);
     char text[TW_SHAPE_TEXT];
     if (!tw_dim_known(count) || (count.letters & ~TW_BATCH))
-        return tw_fail(error, TW_ERROR_SHAPE, "%s has shape %s, which is not known once letters are bound", node->name,
+        return tw_fail(error, TW_ERROR_SHAPE,
+                       "%s has shape %s, which is not known once letters are bound", node->name,
                        tw_shape_text(&node->shape, text));
     if (tw_dim_at(count, m->recipe->batch) > INT32_MAX)
-        return tw_fail(error, TW_ERROR_UNSUPPORTED, "%s of shape %s has more than 2^31 elements at batch %lld: take a smaller batch",
-                       node->name, tw_shape_text(&node->shape, text), (long long)m->recipe->batch);
+        return tw_fail(
+            error, TW_ERROR_UNSUPPORTED,
+            "%s of shape %s has more than 2^31 elements at batch %lld: take a smaller batch",
+            node->name, tw_shape_text(&node->shape, text), (long long)m->recipe->batch);
     return TW_OK;
 }
 
@@ -243,7 +262,8 @@ static tw_status assign_tensors(tw_making *m, tw_error *error)
             else if (tw_is_parameter(call))
                 m->tensor[node->id] = parameter_tensor(m, call);
             else
-                m->tensor[node->id] = tw_recipe_tensor(r, node->name, node->type, count, TW_SPACE_NONE, 0, 0);
+                m->tensor[node->id] =
+                    tw_recipe_tensor(r, node->name, node->type, count, TW_SPACE_NONE, 0, 0);
             if (m->tensor[node->id] < 0)
                 return tw_fail_memory(error);
         }
@@ -299,7 +319,8 @@ static tw_status make(tw_making *m, const tw_graph *graph, tw_error *error)
     int n_updates = 0;
     for (const tw_update *u = m->graph->updates; u; u = u->next)
         n_updates++;
-    m->sink = tw_arena_alloc(arena, (size_t)(n_roots + m->table->count + n_updates) * sizeof *m->sink);
+    m->sink =
+        tw_arena_alloc(arena, (size_t)(n_roots + m->table->count + n_updates) * sizeof *m->sink);
     if (!m->sink)
         return tw_fail_memory(error);
     TW_TRY(add_outputs(m, roots, error));
@@ -319,7 +340,8 @@ tw_status tw_recipe_create(const tw_graph *graph, const tw_param_table *table, c
                            const tw_recipe_options *options, tw_recipe **recipe, tw_error *error)
 {
     if (options->batch < 1)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "the batch must be at least 1, not %lld", (long long)options->batch);
+        return tw_fail(error, TW_ERROR_ARGUMENT, "the batch must be at least 1, not %lld",
+                       (long long)options->batch);
     tw_recipe *r = NULL;
     TW_TRY(tw_graph_check(graph, error));
     TW_TRY(tw_recipe_empty(graph->context, caps, &r, error));

@@ -8,24 +8,28 @@
 /* Where a tensor lives. */
 typedef enum tw_space {
     TW_SPACE_NONE,      /* not placed: nothing chosen uses it */
-    TW_SPACE_INPUT,     /* index: number of the recipe's input; a ring of buffers, one per step in flight */
+    TW_SPACE_INPUT,     /* index: number of the recipe's input; a ring of buffers, one per step in
+                           flight */
     TW_SPACE_OUTPUT,    /* index: number of the recipe's output; likewise */
     TW_SPACE_PARAMS,    /* offset into the params' buffer */
     TW_SPACE_GRADIENTS, /* the same offsets in a buffer of the same size */
     TW_SPACE_WORK,      /* index: which work buffer; shared over time by liveness */
-    TW_SPACE_KEEP,      /* depends on parameters alone (packed weights): computed when their version has changed */
-    TW_SPACE_EXTERNAL   /* index: number of a buffer that the runner is given (optimizer state, tables) */
+    TW_SPACE_KEEP, /* depends on parameters alone (packed weights): computed when their version has
+                      changed */
+    TW_SPACE_EXTERNAL /* index: number of a buffer that the runner is given (optimizer state,
+                         tables) */
 } tw_space;
 
 typedef struct tw_tensor {
     const char *label;
     tw_type type;
-    tw_dim count;       /* elements: scale, or scale * n */
+    tw_dim count; /* elements: scale, or scale * n */
     tw_space space;
     int index;
-    uint64_t offset;    /* bytes from the start of its buffer; a multiple of caps.alignment, or of 64 in PARAMS */
-    uint64_t bytes;     /* at the maximal batch */
-    int first, last;    /* launches (in order) between which it is alive; filled by layout */
+    uint64_t offset; /* bytes from the start of its buffer; a multiple of caps.alignment, or of 64
+                        in PARAMS */
+    uint64_t bytes;  /* at the maximal batch */
+    int first, last; /* launches (in order) between which it is alive; filled by layout */
 } tw_tensor;
 
 /* A group of calls computed together: an anchor with its epilogue, or elementwise calls alone. */
@@ -35,7 +39,8 @@ typedef struct tw_stage {
     int n_candidates, chosen;
     tw_candidate **candidate;
     int n_references;
-    tw_reference *reference; /* in order; together they compute what the stage stores (and what it need not) */
+    tw_reference *reference; /* in order; together they compute what the stage stores (and what it
+                                need not) */
     double cost;             /* multiply-adds at the maximal batch */
 } tw_stage;
 
@@ -59,18 +64,20 @@ typedef struct tw_param_table {
     tw_param_slot *slot;
     int64_t elements; /* of the whole buffer */
 } tw_param_table;
-tw_status tw_param_table_create(const tw_graph *graph, tw_arena *arena, tw_param_table *table, tw_error *error);
+tw_status tw_param_table_create(const tw_graph *graph, tw_arena *arena, tw_param_table *table,
+                                tw_error *error);
 
 typedef struct tw_recipe_options {
-    int64_t batch;          /* maximum of n */
-    const char *sizes;      /* other letters */
-    bool training;          /* expand dropout and batch_norm for training */
+    int64_t batch;     /* maximum of n */
+    const char *sizes; /* other letters */
+    bool training;     /* expand dropout and batch_norm for training */
     bool fusion;
     uint64_t memory_budget; /* 0: caps.global_memory */
     int n_outputs;
     const char *const *output; /* names of nodes of the graph */
-    /* For a train line: gradients of `loss` by the trainable parameters that match, into SPACE_GRADIENTS; and the
-     * graph's updates that its forward pass computes. loss is an output as well. NULL: none */
+    /* For a train line: gradients of `loss` by the trainable parameters that match, into
+     * SPACE_GRADIENTS; and the graph's updates that its forward pass computes. loss is an output as
+     * well. NULL: none */
     const char *loss;
     const char *params_pattern;
 } tw_recipe_options;
@@ -80,7 +87,7 @@ typedef struct tw_recipe {
     tw_arena arena;
     tw_caps caps;
     int64_t batch;
-    bool training;      /* has a loss: parameters change between runs */
+    bool training; /* has a loss: parameters change between runs */
     uint64_t memory_budget;
     tw_graph *bound; /* owned: the graph that stages and ports point into */
     int n_tensors, capacity_tensors;
@@ -88,32 +95,38 @@ typedef struct tw_recipe {
     int n_stages, capacity_stages;
     tw_stage *stage;
     int n_inputs, n_outputs;
-    tw_recipe_port *input, *output; /* inputs: those the outputs need, in the user's graph's order */
-    bool *has_gradient;     /* by number in the param table: a gradient is computed */
-    int n_work;             /* filled by tw_recipe_layout */
+    tw_recipe_port *input,
+        *output;        /* inputs: those the outputs need, in the user's graph's order */
+    bool *has_gradient; /* by number in the param table: a gradient is computed */
+    int n_work;         /* filled by tw_recipe_layout */
     uint64_t work_bytes[16];
     uint64_t keep_bytes, peak_bytes;
 } tw_recipe;
 
-/* graph + caps -> stages with their candidates, none laid out yet; chosen is the first candidate. table: of the same
- * graph. Errors: the graph's first, NAME, SHAPE, UNSUPPORTED (a node without a kernel of the family). */
+/* graph + caps -> stages with their candidates, none laid out yet; chosen is the first candidate.
+ * table: of the same graph. Errors: the graph's first, NAME, SHAPE, UNSUPPORTED (a node without a
+ * kernel of the family). */
 tw_status tw_recipe_create(const tw_graph *graph, const tw_param_table *table, const tw_caps *caps,
                            const tw_recipe_options *options, tw_recipe **recipe, tw_error *error);
 void tw_recipe_destroy(tw_recipe **recipe);
 /* A tensor of one's own; returns its id, -1 when memory is out. */
-int tw_recipe_tensor(tw_recipe *recipe, const char *label, tw_type type, tw_dim count, tw_space space, int index,
-                     uint64_t offset);
-/* Places every tensor that the chosen candidates use; may be called again after another choice. Takes candidates with
- * less workspace when the budget asks for it. Errors: DEVICE_MEMORY with the need and the budget. */
+int tw_recipe_tensor(tw_recipe *recipe, const char *label, tw_type type, tw_dim count,
+                     tw_space space, int index, uint64_t offset);
+/* Places every tensor that the chosen candidates use; may be called again after another choice.
+ * Takes candidates with less workspace when the budget asks for it. Errors: DEVICE_MEMORY with the
+ * need and the budget. */
 tw_status tw_recipe_layout(tw_recipe *recipe, tw_error *error);
-/* Launches that belong to no graph (an optimizer's): a recipe without a graph (bound is NULL), stages made one by one,
- * each with one candidate whose tensors are of PARAMS, GRADIENTS, OUTPUT and EXTERNAL space, and with a reference.
- * Laid out and run like any other. tw_recipe_site prepares a site for tw_site_candidate and friends (op/site.h). */
-tw_status tw_recipe_empty(tw_context *context, const tw_caps *caps, tw_recipe **recipe, tw_error *error);
+/* Launches that belong to no graph (an optimizer's): a recipe without a graph (bound is NULL),
+ * stages made one by one, each with one candidate whose tensors are of PARAMS, GRADIENTS, OUTPUT
+ * and EXTERNAL space, and with a reference. Laid out and run like any other. tw_recipe_site
+ * prepares a site for tw_site_candidate and friends (op/site.h). */
+tw_status tw_recipe_empty(tw_context *context, const tw_caps *caps, tw_recipe **recipe,
+                          tw_error *error);
 /* The stage is valid until the next one is made. NULL when memory is out. */
 tw_stage *tw_recipe_stage(tw_recipe *recipe, const char *label);
 void tw_recipe_site(tw_recipe *recipe, tw_site *site);
-tw_status tw_recipe_close(tw_recipe *recipe, tw_stage *stage, tw_site *site, tw_error *error); /* takes candidates */
+tw_status tw_recipe_close(tw_recipe *recipe, tw_stage *stage, tw_site *site,
+                          tw_error *error); /* takes candidates */
 /* The launches in order: stages' chosen ones. For `print` and golden tests. */
 tw_status tw_recipe_print(const tw_recipe *recipe, bool memory, tw_text *text);
 

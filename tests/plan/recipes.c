@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Planning without a device: what is fused, what is computed once, and that no two living tensors share memory.
+// Planning without a device: what is fused, what is computed once, and that no two living tensors
+// share memory.
 #include "harness.h"
 #include "plan/recipe.h"
 
@@ -14,14 +15,33 @@ typedef struct bench {
 } bench;
 
 static const tw_caps caps_of[] = {
-    [TW_FAMILY_HOST] = {.family = TW_FAMILY_HOST, .units = 1, .vector = 1, .registers = 16, .alignment = 64,
-                        .global_memory = 1u << 30, .max_allocation = 1u << 30},
-    [TW_FAMILY_SIMD] = {.family = TW_FAMILY_SIMD, .units = 2, .vector = 16, .registers = 32, .alignment = 64,
-                        .global_memory = 1u << 30, .max_allocation = 1u << 30, .cache = 1u << 20,
-                        .max_work_group = 4096, .local_memory = 1u << 15},
-    [TW_FAMILY_SIMT] = {.family = TW_FAMILY_SIMT, .units = 16, .vector = 1, .registers = 32, .alignment = 128,
-                        .global_memory = 1u << 30, .max_allocation = 1u << 30, .cache = 1u << 20,
-                        .max_work_group = 256, .local_memory = 1u << 15},
+    [TW_FAMILY_HOST] = {.family = TW_FAMILY_HOST,
+                        .units = 1,
+                        .vector = 1,
+                        .registers = 16,
+                        .alignment = 64,
+                        .global_memory = 1u << 30,
+                        .max_allocation = 1u << 30},
+    [TW_FAMILY_SIMD] = {.family = TW_FAMILY_SIMD,
+                        .units = 2,
+                        .vector = 16,
+                        .registers = 32,
+                        .alignment = 64,
+                        .global_memory = 1u << 30,
+                        .max_allocation = 1u << 30,
+                        .cache = 1u << 20,
+                        .max_work_group = 4096,
+                        .local_memory = 1u << 15},
+    [TW_FAMILY_SIMT] = {.family = TW_FAMILY_SIMT,
+                        .units = 16,
+                        .vector = 1,
+                        .registers = 32,
+                        .alignment = 128,
+                        .global_memory = 1u << 30,
+                        .max_allocation = 1u << 30,
+                        .cache = 1u << 20,
+                        .max_work_group = 256,
+                        .local_memory = 1u << 15},
 };
 
 static void close_bench(bench *b)
@@ -42,7 +62,8 @@ static tw_status plan_with(bench *b, const char *model, const char *output, cons
     b->arena.context = b->text.context = b->context;
     TW_TRY(tw_graph_parse(b->context, model, strlen(model), &b->graph, &b->error));
     TW_TRY(tw_param_table_create(b->graph, &b->arena, &b->table, &b->error));
-    tw_recipe_options options = like ? *like : (tw_recipe_options){.batch = 8, .fusion = caps->family != TW_FAMILY_HOST};
+    tw_recipe_options options =
+        like ? *like : (tw_recipe_options){.batch = 8, .fusion = caps->family != TW_FAMILY_HOST};
     options.n_outputs = output != NULL;
     options.output = &output;
     options.loss = output ? NULL : "loss";
@@ -62,8 +83,11 @@ static tw_status plan(bench *b, const char *model, const char *output, tw_family
 static void a_chain_is_one_launch(void)
 {
     bench b;
-    CHECK_OK(plan(&b, "thalweg 1\nx = input f32[n,5,7]\nw = parameter f32[7]\na = mul(x, w)\nb = tanh(a)\ny = add(b, x)\n",
-                  "y", TW_FAMILY_SIMD), b.error);
+    CHECK_OK(plan(&b,
+                  "thalweg 1\nx = input f32[n,5,7]\nw = parameter f32[7]\na = mul(x, w)\nb = "
+                  "tanh(a)\ny = add(b, x)\n",
+                  "y", TW_FAMILY_SIMD),
+             b.error);
     CHECK_TEXT(b.text.data, "y: mul tanh add (elementwise_simd)\n"
                             "    elementwise.cl:elementwise [5n/292, 1, 1] x w -> y\n");
     close_bench(&b);
@@ -73,7 +97,8 @@ static void without_fusion_each_call_is_a_launch(void)
 {
     bench b;
     CHECK_OK(plan_with(&b, "thalweg 1\nx = input f32[n,5,7]\na = exp(x)\ny = tanh(a)\n", "y",
-                       &caps_of[TW_FAMILY_SIMT], &(tw_recipe_options){.batch = 8}), b.error);
+                       &caps_of[TW_FAMILY_SIMT], &(tw_recipe_options){.batch = 8}),
+             b.error);
     CHECK_TEXT(b.text.data, "a: exp (elementwise_simt)\n"
                             "    elementwise.cl:elementwise [35n/64 x 64, 1, 1] x -> a\n"
                             "y: tanh (elementwise_simt)\n"
@@ -84,7 +109,9 @@ static void without_fusion_each_call_is_a_launch(void)
 static void bias_and_activation_follow_the_product(void)
 {
     bench b;
-    CHECK_OK(plan(&b, "thalweg 1\nx = input f32[n,20]\ny = dense(x) units=32 act=relu\n", "y", TW_FAMILY_SIMD), b.error);
+    CHECK_OK(plan(&b, "thalweg 1\nx = input f32[n,20]\ny = dense(x) units=32 act=relu\n", "y",
+                  TW_FAMILY_SIMD),
+             b.error);
     CHECK_HAS(b.text.data, "matmul add relu (");
     CHECK(b.recipe->n_stages == 1);
     close_bench(&b);
@@ -93,8 +120,12 @@ static void bias_and_activation_follow_the_product(void)
 static void an_activations_gradient_goes_where_dy_is_made(void)
 {
     bench b;
-    CHECK_OK(plan(&b, "thalweg 1\nx = input f32[n,20]\nt = input f32[n,1]\nh = dense(x) units=32 act=relu\n"
-                      "y = dense(h) units=1\nloss = mse(y, t)\n", NULL, TW_FAMILY_SIMD), b.error);
+    CHECK_OK(
+        plan(&b,
+             "thalweg 1\nx = input f32[n,20]\nt = input f32[n,1]\nh = dense(x) units=32 act=relu\n"
+             "y = dense(h) units=1\nloss = mse(y, t)\n",
+             NULL, TW_FAMILY_SIMD),
+        b.error);
     CHECK_HAS(b.text.data, "matmul relu_d0 (");
     close_bench(&b);
 }
@@ -102,8 +133,12 @@ static void an_activations_gradient_goes_where_dy_is_made(void)
 static void random_numbers_are_made_where_they_are_used(void)
 {
     bench b;
-    CHECK_OK(plan(&b, "thalweg 1\nx = input f32[n,20]\nu = random_uniform(x)\na = mul(x, u)\ny = sub(a, u)\n", "y",
-                  TW_FAMILY_SIMD), b.error);
+    CHECK_OK(
+        plan(
+            &b,
+            "thalweg 1\nx = input f32[n,20]\nu = random_uniform(x)\na = mul(x, u)\ny = sub(a, u)\n",
+            "y", TW_FAMILY_SIMD),
+        b.error);
     CHECK(b.recipe->n_stages == 1);
     CHECK_HAS(b.text.data, "random_uniform mul sub");
     close_bench(&b);
@@ -112,7 +147,8 @@ static void random_numbers_are_made_where_they_are_used(void)
 static void a_view_costs_nothing(void)
 {
     bench b;
-    CHECK_OK(plan(&b, "thalweg 1\nx = input f32[n,4,5]\na = exp(x)\nb = flatten(a)\ny = tanh(b)\n", "y", TW_FAMILY_SIMD),
+    CHECK_OK(plan(&b, "thalweg 1\nx = input f32[n,4,5]\na = exp(x)\nb = flatten(a)\ny = tanh(b)\n",
+                  "y", TW_FAMILY_SIMD),
              b.error);
     CHECK(b.recipe->n_stages == 1);
     close_bench(&b);
@@ -121,7 +157,9 @@ static void a_view_costs_nothing(void)
 static void an_output_that_is_an_input_is_copied(void)
 {
     bench b;
-    CHECK_OK(plan(&b, "thalweg 1\nx = input f32[n,4]\ny = reshape(x) shape=n,2,2\n", "y", TW_FAMILY_SIMD), b.error);
+    CHECK_OK(plan(&b, "thalweg 1\nx = input f32[n,4]\ny = reshape(x) shape=n,2,2\n", "y",
+                  TW_FAMILY_SIMD),
+             b.error);
     CHECK_HAS(b.text.data, "identity");
     close_bench(&b);
 }
@@ -131,8 +169,11 @@ static void an_output_that_is_an_input_is_copied(void)
 static void gradients_lie_as_parameters_do(void)
 {
     bench b;
-    CHECK_OK(plan(&b, "thalweg 1\nx = input f32[n,20]\nt = input f32[n,3]\ny = dense(x) units=3\nloss = mse(y, t)\n", NULL,
-                  TW_FAMILY_SIMD), b.error);
+    CHECK_OK(plan(&b,
+                  "thalweg 1\nx = input f32[n,20]\nt = input f32[n,3]\ny = dense(x) units=3\nloss "
+                  "= mse(y, t)\n",
+                  NULL, TW_FAMILY_SIMD),
+             b.error);
     int found = 0;
     for (int i = 0; i < b.recipe->n_tensors; i++)
         if (b.recipe->tensor[i].space == TW_SPACE_GRADIENTS)
@@ -147,8 +188,12 @@ static void gradients_lie_as_parameters_do(void)
 static void frozen_parameters_have_no_gradient(void)
 {
     bench b;
-    CHECK_OK(plan(&b, "thalweg 1\nx = input f32[n,20]\nt = input f32[n,3]\nh = dense(x) units=4 trainable=no\n"
-                      "y = dense(h) units=3\nloss = mse(y, t)\n", NULL, TW_FAMILY_SIMD), b.error);
+    CHECK_OK(plan(&b,
+                  "thalweg 1\nx = input f32[n,20]\nt = input f32[n,3]\nh = dense(x) units=4 "
+                  "trainable=no\n"
+                  "y = dense(h) units=3\nloss = mse(y, t)\n",
+                  NULL, TW_FAMILY_SIMD),
+             b.error);
     int with = 0;
     for (int s = 0; s < b.table.count; s++)
         with += b.recipe->has_gradient[s];
@@ -158,7 +203,8 @@ static void frozen_parameters_have_no_gradient(void)
 
 static void packed_weights_are_kept_in_inference_only(void)
 {
-    const char *model = "thalweg 1\nx = input f32[n,20]\nt = input f32[n,10]\ny = dense(x) units=10\nloss = mse(y, t)\n";
+    const char *model = "thalweg 1\nx = input f32[n,20]\nt = input f32[n,10]\ny = dense(x) "
+                        "units=10\nloss = mse(y, t)\n";
     bench b;
     CHECK_OK(plan(&b, model, "y", TW_FAMILY_SIMD), b.error);
     CHECK_HAS(b.text.data, "once:");
@@ -174,11 +220,14 @@ static void packed_weights_are_kept_in_inference_only(void)
 
 static const char *const convnet =
     "thalweg 1\nimage = input f32[n,28,28,1]\nlabel = input i32[n] classes=10\n"
-    "conv2d(image) filters=8 kernel=3 act=relu\nmaxpool2d size=2\nconv2d filters=16 kernel=3 padding=same act=relu\n"
-    "maxpool2d size=2\nflatten\ndropout rate=0.5\ndense units=20 act=tanh\nlogits = dense units=10\n"
+    "conv2d(image) filters=8 kernel=3 act=relu\nmaxpool2d size=2\nconv2d filters=16 kernel=3 "
+    "padding=same act=relu\n"
+    "maxpool2d size=2\nflatten\ndropout rate=0.5\ndense units=20 act=tanh\nlogits = dense "
+    "units=10\n"
     "prediction = softmax(logits)\nloss = cross_entropy(logits, label)\n";
 
-/* Two tensors alive at one launch may share bytes only if the later one is written in place of the earlier one. */
+/* Two tensors alive at one launch may share bytes only if the later one is written in place of the
+ * earlier one. */
 static int clashes(const tw_recipe *r)
 {
     int count = 0;
@@ -186,7 +235,8 @@ static int clashes(const tw_recipe *r)
         const tw_tensor *a = &r->tensor[i];
         for (int k = 0; k < i && a->space == TW_SPACE_WORK; k++) {
             const tw_tensor *b = &r->tensor[k];
-            const bool alive = b->space == TW_SPACE_WORK && b->index == a->index && a->first <= b->last && b->first <= a->last;
+            const bool alive = b->space == TW_SPACE_WORK && b->index == a->index &&
+                               a->first <= b->last && b->first <= a->last;
             const bool meet = a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
             const bool in_place = a->offset == b->offset && a->bytes == b->bytes;
             count += alive && meet && !in_place;
@@ -206,7 +256,8 @@ static void living_tensors_do_not_share(void)
             const tw_tensor *t = &b.recipe->tensor[i];
             sum += t->space == TW_SPACE_WORK ? t->bytes : 0;
             CHECK(t->space != TW_SPACE_WORK || t->offset % 64 == 0);
-            CHECK(t->space != TW_SPACE_WORK || t->offset + t->bytes <= b.recipe->work_bytes[t->index]);
+            CHECK(t->space != TW_SPACE_WORK ||
+                  t->offset + t->bytes <= b.recipe->work_bytes[t->index]);
         }
         CHECK(b.recipe->work_bytes[0] < sum); /* something was shared */
         close_bench(&b);
@@ -229,7 +280,8 @@ static void a_budget_too_small_is_an_error(void)
 {
     bench b;
     const tw_recipe_options options = {.batch = 8, .fusion = true, .memory_budget = 4096};
-    CHECK(plan_with(&b, convnet, NULL, &caps_of[TW_FAMILY_SIMD], &options) == TW_ERROR_DEVICE_MEMORY);
+    CHECK(plan_with(&b, convnet, NULL, &caps_of[TW_FAMILY_SIMD], &options) ==
+          TW_ERROR_DEVICE_MEMORY);
     CHECK_HAS(b.error.text, "MiB are allowed");
     close_bench(&b);
 }
@@ -256,7 +308,8 @@ static void an_unknown_output_names_the_nearest(void)
 static void a_loss_must_be_a_number(void)
 {
     bench b;
-    CHECK(plan(&b, "thalweg 1\nx = input f32[n,20]\nloss = dense(x) units=3\n", NULL, TW_FAMILY_SIMD) == TW_ERROR_SHAPE);
+    CHECK(plan(&b, "thalweg 1\nx = input f32[n,20]\nloss = dense(x) units=3\n", NULL,
+               TW_FAMILY_SIMD) == TW_ERROR_SHAPE);
     CHECK_HAS(b.error.text, "must be a single f32 number");
     close_bench(&b);
 }
@@ -264,7 +317,8 @@ static void a_loss_must_be_a_number(void)
 static void batch_nought_is_an_error(void)
 {
     bench b;
-    CHECK(plan_with(&b, convnet, "prediction", &caps_of[TW_FAMILY_SIMD], &(tw_recipe_options){0}) == TW_ERROR_ARGUMENT);
+    CHECK(plan_with(&b, convnet, "prediction", &caps_of[TW_FAMILY_SIMD], &(tw_recipe_options){0}) ==
+          TW_ERROR_ARGUMENT);
     CHECK_HAS(b.error.text, "at least 1");
     close_bench(&b);
 }
@@ -294,16 +348,19 @@ static tw_status plan_metered(meter *m)
 {
     const tw_allocator allocator = {metered, m};
     bench b = {0};
-    tw_status status = tw_context_create(&(tw_context_options){.allocator = &allocator}, &b.context, &b.error);
+    tw_status status =
+        tw_context_create(&(tw_context_options){.allocator = &allocator}, &b.context, &b.error);
     if (status != TW_OK)
         return status;
     b.arena.context = b.context;
     status = tw_graph_parse(b.context, convnet, strlen(convnet), &b.graph, &b.error);
     if (status == TW_OK)
         status = tw_param_table_create(b.graph, &b.arena, &b.table, &b.error);
-    const tw_recipe_options options = {.batch = 8, .fusion = true, .training = true, .loss = "loss"};
+    const tw_recipe_options options = {
+        .batch = 8, .fusion = true, .training = true, .loss = "loss"};
     if (status == TW_OK)
-        status = tw_recipe_create(b.graph, &b.table, &caps_of[TW_FAMILY_SIMD], &options, &b.recipe, &b.error);
+        status = tw_recipe_create(b.graph, &b.table, &caps_of[TW_FAMILY_SIMD], &options, &b.recipe,
+                                  &b.error);
     if (status == TW_OK)
         status = tw_recipe_layout(b.recipe, &b.error);
     close_bench(&b);
@@ -327,10 +384,12 @@ static void each_allocation_may_fail(void)
     CHECK(failures > 50);
 }
 
-TESTS(T(a_chain_is_one_launch), T(without_fusion_each_call_is_a_launch), T(bias_and_activation_follow_the_product),
-      T(an_activations_gradient_goes_where_dy_is_made), T(random_numbers_are_made_where_they_are_used),
-      T(a_view_costs_nothing), T(an_output_that_is_an_input_is_copied), T(gradients_lie_as_parameters_do),
+TESTS(T(a_chain_is_one_launch), T(without_fusion_each_call_is_a_launch),
+      T(bias_and_activation_follow_the_product), T(an_activations_gradient_goes_where_dy_is_made),
+      T(random_numbers_are_made_where_they_are_used), T(a_view_costs_nothing),
+      T(an_output_that_is_an_input_is_copied), T(gradients_lie_as_parameters_do),
       T(frozen_parameters_have_no_gradient), T(packed_weights_are_kept_in_inference_only),
-      T(living_tensors_do_not_share), T(small_allocations_give_several_buffers), T(a_budget_too_small_is_an_error),
-      T(too_large_a_tensor_is_an_error), T(an_unknown_output_names_the_nearest), T(a_loss_must_be_a_number),
+      T(living_tensors_do_not_share), T(small_allocations_give_several_buffers),
+      T(a_budget_too_small_is_an_error), T(too_large_a_tensor_is_an_error),
+      T(an_unknown_output_names_the_nearest), T(a_loss_must_be_a_number),
       T(batch_nought_is_an_error), T(each_allocation_may_fail))
