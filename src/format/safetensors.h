@@ -67,7 +67,7 @@ typedef struct tw_safetensors_entry {
 
 /* Writes a file beside and renames it, streaming: no copy of the data is made. The same entries and
  * metadata in any order give the same bytes: tensors are laid out by falling alignment, then by
- * name, as the Python package does; metadata by key. Names and keys are UTF-8, each once. Errors:
+ * name; metadata by key. Names and keys are UTF-8, each once. Errors:
  * ARGUMENT (a name twice, or "__metadata__"), FILE (a full disk), MEMORY. */
 tw_status tw_safetensors_write(tw_context *context, const char *path, int count,
                                const tw_safetensors_entry *entries, int n_metadata,
