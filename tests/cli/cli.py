@@ -1,0 +1,549 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command from outside: every subcommand, every kind of bad input, exit codes. Prints TAP.
+
+    python3 cli.py THALWEG EXAMPLES_FOLDER [PART]
+
+Runs on the host device, which needs no OpenCL, but for what is about devices. Tests whose names hold PART are run.
+"""
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+THALWEG = str(pathlib.Path(sys.argv[1]).resolve())
+EXAMPLES = pathlib.Path(sys.argv[2]).resolve()
+PART = sys.argv[3] if len(sys.argv) > 3 else ""
+HERE = pathlib.Path(tempfile.mkdtemp(prefix="thalweg-cli-"))
+HOST = ["--device", "host"]
+TESTS = []
+
+
+def test(function):
+    TESTS.append(function)
+    return function
+
+
+class Wrong(Exception):
+    pass
+
+
+def check(condition, what):
+    if not condition:
+        raise Wrong(what)
+
+
+def run(*args, env=None, code=0, **more):
+    done = subprocess.run([THALWEG, *map(str, args)], capture_output=True, text=True, cwd=HERE,
+                          env={**os.environ, **(env or {})}, timeout=600, **more)
+    check(done.returncode == code,
+          f"exit code {done.returncode}, not {code}: {' '.join(map(str, args))}\n{done.stdout}{done.stderr}")
+    return done
+
+
+def refused(code, part, *args, **more):
+    """Fails with the code and one sentence that holds the part; no signal, no other output."""
+    done = run(*args, code=code, **more)
+    check(done.stderr.startswith("thalweg: "), f"stderr: {done.stderr}")
+    check(part in done.stderr, f"no \"{part}\" in: {done.stderr}")
+    check("Traceback" not in done.stderr and done.stderr.count("thalweg: ") <= 2, done.stderr)
+    return done.stderr
+
+
+def write(name, text):
+    path = HERE / name
+    path.write_text(text)
+    return path
+
+
+MLP = """thalweg 1
+x = input f32[n,3]
+label = input i32[n] classes=2
+dense(x) units=8 act=relu
+logits = dense units=2
+prediction = softmax(logits)
+loss = cross_entropy(logits, label)
+train loss=loss optimizer="adam lr=0.01" metrics=accuracy
+"""
+
+
+def make_csv(name="points.csv", rows=60):
+    dice = random.Random(1)
+    lines = ["a,b,c,label"]
+    for _ in range(rows):
+        a, b, c = (dice.uniform(-1, 1) for _ in range(3))
+        lines.append(f"{a:.4f},{b:.4f},{c:.4f},{int(a + b > c)}")
+    return write(name, "\n".join(lines) + "\n")
+
+
+def points():
+    return write("mlp.tw", MLP), f"csv:{make_csv()},label=label"
+
+
+def make_idx(folder, count=20, truncated=0, labels=10, kind=3):
+    folder = HERE / folder
+    folder.mkdir(exist_ok=True)
+    dice = random.Random(2)
+    for part in ("train", "t10k"):
+        pixels = bytes(dice.randrange(256) for _ in range(count * 784))
+        image = struct.pack(">BBBBIII", 0, 0, 8, kind, count, 28, 28) + pixels
+        label = struct.pack(">BBBBI", 0, 0, 8, 1, count) + bytes(dice.randrange(labels) for _ in range(count))
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(image[:len(image) - truncated])
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(label)
+    return folder
+
+
+def npy(name, descr, shape, data):
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    path = HERE / name
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data)
+    return path
+
+
+def trained(out="run", *more):
+    model, data = points()
+    shutil.rmtree(HERE / out, ignore_errors=True)
+    run("train", model, "--data", data, "--epochs", 2, "--batch", 16, "--out", out, *HOST, *more)
+    return HERE / out, data
+
+
+# ---- usage ----
+
+@test
+def help_and_version():
+    check("devices" in run("--help").stdout, "overview")
+    check(re.match(r"thalweg \d+\.\d+\.\d+\n$", run("--version").stdout), "version")
+    for name in ("devices", "train", "eval", "predict", "bench", "ops", "print"):
+        check(f"thalweg {name}" in run(name, "--help").stdout, name)
+    run(code=2)
+
+
+@test
+def wrong_usage():
+    model, data = points()
+    refused(2, "no command \"tain\"", "tain")
+    refused(2, "did you mean --epochs", "train", model, "--data", data, "--epoch", 3)
+    refused(2, "at least 1", "train", model, "--data", data, "--batch", 0)
+    refused(2, "at least 1", "train", model, "--data", data, "--batch", "-4")
+    refused(2, "at least 1", "train", model, "--data", data, "--epochs", "many")
+    refused(2, "at least 1", "train", model, "--data", data, "--epochs", "99999999999999999999999")
+    refused(2, "needs a value", "train", model, "--data")
+    refused(2, "yes|no", "train", model, "--data", data, "--shuffle", "maybe")
+    refused(2, "--data", "train", model)
+    refused(2, "model", "train", "--data", data)
+    refused(2, "not both", "train", model, "--data", data, "--test", data, "--split", 0.1)
+    refused(2, "below 1", "train", model, "--data", data, "--split", 1.5)
+    refused(2, "second.tw", "print", model, "second.tw")
+    refused(2, "weights", "eval", model, "--data", data, *HOST)
+    refused(2, "--batch", "bench", model, *HOST)
+    refused(2, "takes no value", "train", model, "--data", data, "--json=1")
+
+
+# ---- the subcommands ----
+
+@test
+def ops():
+    check("conv2d" in run("ops").stdout, "all")
+    check("filters" in run("ops", "conv2d").stdout, "one")
+    refused(1, "conv2d", "ops", "conv2dd")
+
+
+@test
+def print_model():
+    model, _ = points()
+    text = run("print", model).stdout
+    check(text.startswith("thalweg 1\n"), text)
+    again = write("again.tw", text)
+    check(run("print", again).stdout == text, "parse(print(g)) is g")
+    summary = run("print", model, "--summary").stdout
+    check("logits.weight" in summary and "f32[8,2]" in summary and "50 trained numbers" in summary, summary)
+    check("MB of device memory" in run("print", model, "--memory", *HOST).stdout, "memory")
+    for example in EXAMPLES.glob("*.tw"):
+        run("print", example)
+
+
+@test
+def train_writes_a_run():
+    model, data = points()
+    done = run("train", model, "--data", data, "--test", data, "--epochs", 3, "--batch", 16, "--out", "fresh", *HOST)
+    check(done.stdout.count("epoch ") == 3 and "test_accuracy" in done.stdout and "\r" not in done.stdout, done.stdout)
+    files = sorted(p.name for p in (HERE / "fresh").iterdir())
+    check(set(files) >= {"log.jsonl", "model.tw", "state.safetensors", "weights.safetensors"}, files)
+    check(not [f for f in files if "part" in f or "tmp" in f], files)
+    rows = [json.loads(line) for line in (HERE / "fresh/log.jsonl").read_text().splitlines()]
+    check([r["epoch"] for r in rows] == [1, 2, 3], rows)
+    check({"epoch", "seconds", "train_loss", "train_accuracy", "test_loss", "test_accuracy"} <= set(rows[0]), rows)
+    check(rows[2]["train_loss"] < rows[0]["train_loss"], rows)
+
+
+@test
+def train_json():
+    model, data = points()
+    done = run("train", model, "--data", data, "--split", 0.2, "--epochs", 2, "--json", *HOST)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    check([r["epoch"] for r in rows] == [1, 2] and "test_loss" in rows[0] and "train_accuracy" in rows[0], rows)
+
+
+@test
+def terminal_bar():
+    import pty
+    model, data = points()
+    master, slave = pty.openpty()
+    child = subprocess.Popen([THALWEG, "train", str(model), "--data", data, "--epochs", "30", "--batch", "1", *HOST],
+                             stdout=slave, stderr=subprocess.DEVNULL, cwd=HERE)
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(master, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(master)
+    check(child.wait() == 0, "exit code")
+    check(b"\r" in shown and b"[" in shown and b"samples/s" in shown and b"loss" in shown, shown[:300])
+
+
+@test
+def eval_and_predict():
+    folder, data = trained()
+    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    value = json.loads(run("eval", folder, "--data", data, "--json", *HOST).stdout)
+    check(value["samples"] == 60 and 0 <= value["accuracy"] <= 1 and value["loss"] < rows[0]["train_loss"], value)
+    check("accuracy" in run("eval", folder, "--data", data, *HOST).stdout, "text")
+    run("eval", "mlp.tw", "--weights", folder / "weights.safetensors", "--data", data, *HOST)
+    run("predict", folder, "--data", data, "--out", "y.npy", *HOST)
+    raw = (HERE / "y.npy").read_bytes()
+    length = struct.unpack("<H", raw[8:10])[0]
+    check(raw[:6] == b"\x93NUMPY" and (10 + length) % 64 == 0, raw[:80])
+    header = raw[10:10 + length].decode()
+    check("'<f4'" in header and "(60, 2,)" in header, header)
+    numbers = struct.unpack("<120f", raw[10 + length:])
+    check(all(abs(numbers[2 * i] + numbers[2 * i + 1] - 1) < 1e-5 for i in range(60)), "probabilities")
+    lines = run("predict", folder, "--data", data, "--batch", 7, *HOST).stdout.splitlines()
+    check(len(lines) == 60 and abs(float(lines[59].split(",")[1]) - numbers[119]) < 1e-5, lines[:2])
+    run("predict", folder, "--data", data, "--node", "logits", *HOST)
+    refused(1, "nonode", "predict", folder, "--data", data, "--node", "nonode", *HOST)
+    refused(1, "each sample", "predict", folder, "--data", data, "--node", "loss", *HOST)
+
+
+@test
+def bench():
+    row = json.loads(run("bench", EXAMPLES / "regression.tw", "--batch", 10, "--json", *HOST).stdout)
+    check(set(row) >= {"model", "device", "batch", "train_ms", "infer_ms", "first_step_ms", "host_mb", "device_mb"}, row)
+    check(row["model"] == "regression" and row["train_ms"] > 0 and row["infer_ms"] > 0, row)
+    check("a step" in run("bench", EXAMPLES / "regression.tw", "--batch", 10, *HOST).stdout, "text")
+
+
+@test
+def devices():
+    done = subprocess.run([THALWEG, "devices"], capture_output=True, text=True, timeout=600)
+    if done.returncode == 3:
+        check("thalweg: " in done.stderr, done.stderr)
+        return
+    check(done.returncode == 0 and "self-check: pass" in done.stdout, done.stdout + done.stderr)
+    for line in run("devices", "--json").stdout.splitlines():
+        check("passes" in json.loads(line), line)
+
+
+@test
+def no_platform():
+    empty = HERE / "no-vendors"
+    empty.mkdir(exist_ok=True)
+    env = {"OCL_ICD_VENDORS": str(empty), "OCL_ICD_FILENAMES": "", "THALWEG_DEVICE": ""}
+    model, data = points()
+    env.pop("THALWEG_DEVICE")
+    refused(3, "OpenCL", "devices", env=env)
+    refused(3, "OpenCL", "train", model, "--data", data, env=env)
+    run("train", model, "--data", data, *HOST, env=env)
+
+
+@test
+def unknown_device():
+    model, data = points()
+    refused(3, "no-such-device", "train", model, "--data", data, "--device", "no-such-device")
+    refused(3, "77:5", "train", model, "--data", data, "--device", "77:5")
+
+
+# ---- resuming, interrupts, folders ----
+
+@test
+def resume():
+    model, data = points()
+    run("train", model, "--data", data, "--epochs", 4, "--batch", 16, "--seed", 3, "--out", "whole", *HOST)
+    run("train", model, "--data", data, "--epochs", 2, "--batch", 16, "--seed", 3, "--out", "half", *HOST)
+    run("train", "--resume", "half", "--data", data, "--epochs", 4, *HOST)
+    for name in ("weights.safetensors", "state.safetensors"):
+        check((HERE / "whole" / name).read_bytes() == (HERE / "half" / name).read_bytes(), name)
+    check(len((HERE / "half/log.jsonl").read_text().splitlines()) == 4, "log")
+    check("nothing to do" in run("train", "--resume", "half", "--data", data, "--epochs", 4, *HOST).stdout, "done")
+    refused(2, "seed", "train", "--resume", "half", "--data", data, "--seed", 4, *HOST)
+    refused(1, "no such folder", "train", "--resume", "nowhere", "--data", data, *HOST)
+    refused(1, "no run", "train", "--resume", ".", "--data", data, *HOST)
+    other = write("other.tw", MLP.replace("units=8", "units=9"))
+    refused(1, "another model", "train", other, "--resume", "half", "--data", data, *HOST)
+    state = HERE / "half/state.safetensors"
+    state.write_bytes(state.read_bytes()[:-10])
+    refused(1, "state.safetensors", "train", "--resume", "half", "--data", data, "--epochs", 5, *HOST)
+
+
+@test
+def same_seed_same_bytes():
+    a, _ = trained("a", "--seed", "5")
+    b, _ = trained("b", "--seed", "5")
+    c, _ = trained("c", "--seed", "6")
+    read = lambda folder: (folder / "weights.safetensors").read_bytes()
+    check(read(a) == read(b) and read(a) != read(c), "weights")
+
+
+@test
+def interrupt():
+    model, _ = points()
+    data = f"csv:{make_csv('many.csv', 4000)},label=label"
+    shutil.rmtree(HERE / "cut", ignore_errors=True)
+    child = subprocess.Popen([THALWEG, "train", str(model), "--data", data, "--epochs", "100000", "--out", "cut", *HOST],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE)
+    for _ in range(600):
+        if (HERE / "cut/state.safetensors").exists():
+            break
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=120)
+    check(child.returncode == 130 and "cancelled" in errors and "--resume cut" in errors, f"{child.returncode} {errors}")
+    epochs = len((HERE / "cut/log.jsonl").read_text().splitlines())
+    run("train", "--resume", "cut", "--data", data, "--epochs", epochs + 1, *HOST)
+
+
+@test
+def output_folders():
+    model, data = points()
+    trained("taken")
+    before = (HERE / "taken/weights.safetensors").read_bytes()
+    refused(1, "--resume", "train", model, "--data", data, "--out", "taken", *HOST)
+    check((HERE / "taken/weights.safetensors").read_bytes() == before, "written over")
+    write("a-file", "")
+    refused(1, "is a file", "train", model, "--data", data, "--out", "a-file", *HOST)
+    refused(1, "a-file", "train", model, "--data", data, "--out", "a-file/run", *HOST)
+    refused(1, "folder", "predict", "taken", "--data", data, "--out", ".", *HOST)
+    refused(1, "nowhere/y.npy", "predict", "taken", "--data", data, "--out", "nowhere/y.npy", *HOST)
+    if os.geteuid() != 0:
+        locked = HERE / "locked"
+        locked.mkdir(exist_ok=True)
+        locked.chmod(0o555)
+        refused(1, "cannot be written", "train", model, "--data", data, "--out", "locked", *HOST)
+        run("train", model, "--data", data, *HOST, env={"THALWEG_CACHE": str(locked)})
+    run("train", model, "--data", data, *HOST, env={"THALWEG_CACHE": "/proc/none"})
+
+
+@test
+def full_disk():
+    import resource
+    model, data = points()
+    trained("full")
+    before = (HERE / "full/state.safetensors").read_bytes()
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))
+
+    refused(1, "full/", "train", "--resume", "full", "--data", data, "--epochs", 5, *HOST, preexec_fn=limit)
+    check((HERE / "full/state.safetensors").read_bytes() == before, "state")
+    refused(1, "z.npy", "predict", "full", "--data", data, "--out", "z.npy", *HOST, preexec_fn=limit)
+    check(not (HERE / "z.npy").exists() and not (HERE / "z.npy.part").exists(), "half a file")
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([THALWEG, "ops"], stdout=full, stderr=subprocess.PIPE, text=True)
+    check(done.returncode == 1 and "could not be written" in done.stderr, done.stderr)
+
+
+# ---- bad models ----
+
+def bad_model(part, text, line, column=None):
+    _, data = points()
+    model = write("bad.tw", text)
+    told = refused(1, part, "train", model, "--data", data, *HOST)
+    place = re.search(r"bad\.tw:(\d+):(\d+): ", told)
+    check(place and int(place[1]) == line, f"line {line}: {told}")
+    check(column is None or int(place[2]) == column, f"column {column}: {told}")
+    check("    " + text.splitlines()[line - 1] in told, f"the line itself: {told}")
+
+
+@test
+def bad_models():
+    bad_model("dense", MLP.replace("dense(x)", "dence(x)"), 4, 1)
+    bad_model("units", MLP.replace("units=8", "unts=8"), 4)
+    bad_model("relu", MLP.replace("act=relu", "act=rellu"), 4)
+    bad_model("labels", MLP.replace("(logits, label)", "(logits, labels)"), 7)
+    bad_model("adam", MLP.replace("adam lr", "adan lr"), 8)
+    bad_model("accuracy", MLP.replace("metrics=accuracy", "metrics=acuracy"), 8)
+    bad_model("", MLP.replace("loss=loss", "loss=los"), 8)
+    bad_model("", MLP.replace("units=8", "units=-8"), 4)
+    bad_model("", MLP.replace("units=8", "units=99999999999999999999"), 4)
+    bad_model("", MLP.replace("f32[n,3]", "f32[n,-3]"), 2)
+    bad_model("", MLP.replace("f32[n,3]", "f32[n,9000000000000000000,9000000000000000000]"), 2)
+    bad_model("", MLP.replace("dense(x)", "h = dense(h)"), 4)
+    bad_model("", MLP.replace("(logits, label)", "(logits, x)"), 7)
+    bad_model("nothing to train", MLP.replace("(logits, label)", "(x, label)"), 8)
+    bad_model("", MLP.replace("thalweg 1", "thalweg 2"), 1)
+    bad_model("", MLP.replace('"adam lr=0.01"', '"adam lr=0.01'), 8)
+    _, data = points()
+    no_loss = write("noloss.tw", "\n".join(MLP.splitlines()[:-2]) + "\n")
+    refused(1, "train line", "train", no_loss, "--data", data, *HOST)
+    refused(1, "none.tw", "train", "none.tw", "--data", data, *HOST)
+    refused(1, "", "train", write("empty.tw", ""), "--data", data, *HOST)
+    (HERE / "binary.tw").write_bytes(bytes(range(256)) * 10)
+    refused(1, "", "train", "binary.tw", "--data", data, *HOST)
+    refused(2, "folder", "train", ".", "--data", data, *HOST)
+
+
+# ---- bad data ----
+
+def bad_data(part, spec, model="mlp.tw"):
+    return refused(1, part, "train", model, "--data", spec, *HOST)
+
+
+@test
+def bad_csv():
+    points()
+    bad_data("none.csv", "csv:none.csv,label=label")
+    bad_data("lable", "csv:points.csv,label=lable")
+    bad_data("", "csv:points.csv,label=a")
+    write("short.csv", "a,b,c,label\n1,2,3,0\n1,2\n")
+    bad_data("3", "csv:short.csv,label=label")
+    write("missing.csv", "a,b,c,label\n1,2,3,0\n1,,3,1\n")
+    bad_data("3", "csv:missing.csv,label=label")
+    write("word.csv", "a,b,c,label\n1,two,3,0\n")
+    bad_data("two", "csv:word.csv,label=label")
+    write("nan.csv", "a,b,c,label\n1,2,3,0\n1,nan,3,1\n")
+    bad_data("", "csv:nan.csv,label=label")
+    write("range.csv", "a,b,c,label\n1,2,3,0\n1,2,3,7\n")
+    bad_data("7", "csv:range.csv,label=label")
+    write("none.csv", "")
+    bad_data("none.csv", "csv:none.csv,label=label")
+    write("quote.csv", "a,b,c,label\n1,\"2,3,0\n")
+    bad_data("quote.csv", "csv:quote.csv,label=label")
+    bad_data("", "cvs:points.csv")
+    bad_data("", "csv:")
+    bad_data("", "nonsense")
+
+
+@test
+def bad_idx():
+    model = EXAMPLES / "mnist_cnn.tw"
+    good = make_idx("good")
+    run("predict", model, "--weights", "none.safetensors", "--data", f"idx:{good}:test", *HOST, code=1)
+    bad_data("none", "idx:none:train", model)
+    bad_data("", f"idx:{good}:tset", model)
+    bad_data("", f"idx:{make_idx('cut', truncated=100)}:train", model)
+    bad_data("", f"idx:{make_idx('labels', labels=256)}:train", model)
+    bad_data("", f"idx:{make_idx('kind', kind=9)}:train", model)
+    huge = make_idx("huge")
+    path = huge / "train-images-idx3-ubyte"
+    path.write_bytes(struct.pack(">BBBBIII", 0, 0, 8, 3, 0xffffffff, 0xffffffff, 0xffffffff) + b"x")
+    bad_data("", f"idx:{huge}:train", model)
+    fewer = make_idx("fewer")
+    path = fewer / "train-labels-idx1-ubyte"
+    path.write_bytes(struct.pack(">BBBBI", 0, 0, 8, 1, 7) + bytes(7))
+    bad_data("", f"idx:{fewer}:train", model)
+
+
+@test
+def bad_npy():
+    points()
+    x = npy("x.npy", "<f4", "(4, 3)", struct.pack("<12f", *range(12)))
+    y = npy("y.npy", "<i4", "(4,)", struct.pack("<4i", 0, 1, 0, 1))
+    run("train", "mlp.tw", "--data", f"npy:{x},{y}", *HOST)
+    bad_data("none.npy", f"npy:none.npy,{y}")
+    bad_data("cut.npy", f"npy:{npy('cut.npy', '<f4', '(4, 3)', b'1234')},{y}")
+    bad_data("shape.npy", f"npy:{npy('shape.npy', '<f4', '(4, 5)', bytes(80))},{y}")
+    bad_data("neg.npy", f"npy:{npy('neg.npy', '<f4', '(-4, 3)', bytes(48))},{y}")
+    bad_data("big.npy", f"npy:{npy('big.npy', '<f4', '(9223372036854775807, 9223372036854775807)', bytes(48))},{y}")
+    bad_data("text.npy", f"npy:{npy('text.npy', '<U4', '(4, 3)', bytes(48 * 4))},{y}")
+    nan = struct.pack("<12f", *range(7), float("nan"), *range(4))
+    bad_data("", f"npy:{npy('nan.npy', '<f4', '(4, 3)', nan)},{y}")
+    bad_data("", f"npy:{x},{npy('label.npy', '<i4', '(4,)', struct.pack('<4i', 0, 1, 2, -1))}")
+    bad_data("", f"npy:{x},{npy('few.npy', '<i4', '(3,)', bytes(12))}")
+    (HERE / "junk.npy").write_bytes(b"not an array at all")
+    bad_data("junk.npy", f"npy:junk.npy,{y}")
+
+
+@test
+def bad_cifar():
+    model = EXAMPLES / "cifar_cnn.tw"
+    folder = HERE / "cifar"
+    folder.mkdir(exist_ok=True)
+    bad_data("cifar", f"cifar10:{folder}:train", model)
+    for i in range(1, 6):
+        (folder / f"data_batch_{i}.bin").write_bytes(bytes(3073 * 2 - 5))
+    bad_data("data_batch", f"cifar10:{folder}:train", model)
+    for i in range(1, 6):
+        (folder / f"data_batch_{i}.bin").write_bytes((bytes([77]) + bytes(3072)) * 2)
+    bad_data("77", f"cifar10:{folder}:train", model)
+
+
+def safetensors(name, header, data=b""):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path = HERE / name
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
+@test
+def bad_weights():
+    folder, data = trained("fine")
+
+    def bad(part, path):
+        refused(1, part, "eval", "mlp.tw", "--weights", path, "--data", data, *HOST)
+
+    good = (folder / "weights.safetensors").read_bytes()
+    bad("none.safetensors", "none.safetensors")
+    (HERE / "cut.safetensors").write_bytes(good[:-7])
+    bad("cut.safetensors", "cut.safetensors")
+    (HERE / "tiny.safetensors").write_bytes(b"abc")
+    bad("tiny.safetensors", "tiny.safetensors")
+    (HERE / "long.safetensors").write_bytes(b"\xff" * 8 + good[8:])
+    bad("long.safetensors", "long.safetensors")
+    bad("json.safetensors", safetensors("json.safetensors", b"{\"a\": "))
+    entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    bad("missing: ", safetensors("few.safetensors", {"logits.bias": entry}, bytes(8)))
+    bad("", safetensors("neg.safetensors", {"a": {**entry, "shape": [-2]}}, bytes(8)))
+    bad("", safetensors("big.safetensors", {"a": {**entry, "shape": [2**62, 2**62]}}, bytes(8)))
+    bad("", safetensors("over.safetensors", {"a": {**entry, "data_offsets": [0, 8000]}}, bytes(8)))
+    done = run("eval", "mlp.tw", "--weights", "few.safetensors", "--partial", "--data", data, *HOST)
+    check("took 1 of 4" in done.stderr, done.stderr)
+    run("train", "mlp.tw", "--data", data, "--weights", folder / "weights.safetensors", *HOST)
+    other = write("wide.tw", MLP.replace("units=8", "units=9"))
+    told = refused(1, "misshaped", "train", other, "--data", data, "--weights", folder / "weights.safetensors", *HOST)
+    check("[3,8]" in told and "[3,9]" in told, told)
+
+
+def main():
+    failed = number = 0
+    for function in TESTS:
+        if PART not in function.__name__:
+            continue
+        number += 1
+        try:
+            function()
+            print(f"ok {number} - {function.__name__}", flush=True)
+        except (Wrong, subprocess.TimeoutExpired, OSError, ValueError, KeyError, struct.error) as why:
+            failed += 1
+            print("# " + str(why).replace("\n", "\n# "))
+            print(f"not ok {number} - {function.__name__}", flush=True)
+    print(f"1..{number}")
+    for folder, _, _ in os.walk(HERE):
+        os.chmod(folder, 0o755)
+    shutil.rmtree(HERE, ignore_errors=True)
+    return 1 if failed else 0
+
+
+sys.exit(main())
