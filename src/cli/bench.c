@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// thalweg bench: times training and inference of a model on random data, each batch uploaded from host memory.
+// thalweg bench: times training and inference of a model on random data, each batch uploaded from
+// host memory.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ static size_t input_bytes(const tw_node *node, int64_t batch)
     return bytes;
 }
 
-/* Copies a batch of random data: the same one is uploaded in every step, so that no input pipeline is timed. */
+/* Copies a batch of random data: the same one is uploaded in every step, so that no input pipeline
+ * is timed. */
 static int fill_inputs(bench *b)
 {
     tw_error error;
@@ -47,8 +49,11 @@ static int fill_inputs(bench *b)
         const tw_node *node = tw_graph_input(b->session.graph, i);
         const size_t bytes = input_bytes(node, b->batch);
         if (bytes == 0)
-            return cli_fail(CLI_FAILED, "input %s has a size that is not known: bench needs models whose sizes are "
-                            "fixed but for the batch", tw_node_name(node));
+            return cli_fail(
+                CLI_FAILED,
+                "input %s has a size that is not known: bench needs models whose sizes are "
+                "fixed but for the batch",
+                tw_node_name(node));
         if (!(b->input[i] = calloc(1, bytes)))
             return cli_fail(CLI_FAILED, "out of memory");
     }
@@ -66,7 +71,8 @@ static int fill_inputs(bench *b)
         }
         const int64_t take = n < b->batch - have ? n : b->batch - have;
         for (int32_t i = 0; i < b->n_inputs && take > 0; i++) {
-            const size_t row = input_bytes(tw_graph_input(b->session.graph, i), b->batch) / (size_t)b->batch;
+            const size_t row =
+                input_bytes(tw_graph_input(b->session.graph, i), b->batch) / (size_t)b->batch;
             memcpy((char *)b->input[i] + (size_t)have * row, columns[i], (size_t)take * row);
         }
         have += take;
@@ -135,8 +141,10 @@ static int time_inference(bench *b)
     static const char *const node[] = {"prediction"};
     const tw_plan_options options = {.batch = b->batch, .kernels = b->args->kernels};
     if (!tw_graph_find(b->session.graph, node[0]))
-        return cli_fail(CLI_FAILED, "%s has no node \"prediction\", whose inference is timed: name the output so",
-                        b->session.model);
+        return cli_fail(
+            CLI_FAILED,
+            "%s has no node \"prediction\", whose inference is timed: name the output so",
+            b->session.model);
     if (tw_plan_create(b->session.params, 1, node, &options, &plan, &error) != TW_OK)
         return cli_error(&error, b->session.model);
     tw_array array;
@@ -171,18 +179,22 @@ static void print_result(const bench *b)
     short_name(b->args->operand, name, sizeof name);
     tw_device_describe(b->session.device, &info);
     (void)getrusage(RUSAGE_SELF, &usage);
-    const double host_mb = (double)usage.ru_maxrss / 1024, device_mb = (double)b->device_bytes / 1048576;
+    const double host_mb = (double)usage.ru_maxrss / 1024,
+                 device_mb = (double)b->device_bytes / 1048576;
     if (!b->args->json) {
-        printf("%s on %s, batch %lld: training %.3f ms a step, inference %.3f ms, first step after %.0f ms, host %.1f MB, "
+        printf("%s on %s, batch %lld: training %.3f ms a step, inference %.3f ms, first step after "
+               "%.0f ms, host %.1f MB, "
                "device %.1f MB\n",
-               name, info.name, (long long)b->batch, b->train_ms, b->infer_ms, b->first_step_ms, host_mb, device_mb);
+               name, info.name, (long long)b->batch, b->train_ms, b->infer_ms, b->first_step_ms,
+               host_mb, device_mb);
         return;
     }
     printf("{\"engine\": \"thalweg\", \"model\": ");
     cli_json_text(stdout, name);
     printf(", \"device\": ");
     cli_json_text(stdout, info.name);
-    printf(", \"batch\": %lld, \"train_ms\": %.4f, \"infer_ms\": %.4f, \"first_step_ms\": %.1f, \"host_mb\": %.1f, "
+    printf(", \"batch\": %lld, \"train_ms\": %.4f, \"infer_ms\": %.4f, \"first_step_ms\": %.1f, "
+           "\"host_mb\": %.1f, "
            "\"device_mb\": %.1f}\n",
            (long long)b->batch, b->train_ms, b->infer_ms, b->first_step_ms, host_mb, device_mb);
 }
@@ -219,7 +231,11 @@ static const cli_option options[] = {
     CLI_OPTION_JSON,
     CLI_OPTION_END};
 const cli_command cli_bench = {
-    "bench", "MODEL.tw", "Times training and inference on random data",
-    "Milliseconds are the best of three passes of 30 steps, with one wait at the end of each; every batch is\n"
+    "bench",
+    "MODEL.tw",
+    "Times training and inference on random data",
+    "Milliseconds are the best of three passes of 30 steps, with one wait at the end of each; "
+    "every batch is\n"
     "uploaded from host memory. first_step_ms counts from the start of the command.",
-    options, run};
+    options,
+    run};

@@ -14,8 +14,8 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NO_DEVICE = 3, CLI_INTER
 typedef struct cli_args {
     const char *operand; /* MODEL.tw, DIR or NAME */
     const char *data, *test, *out, *resume, *device, *kernels, *weights, *node;
-    const char *keep;    /* "best", "last" */
-    const char *shuffle; /* "yes", "no" */
+    const char *keep;                       /* "best", "last" */
+    const char *shuffle;                    /* "yes", "no" */
     int64_t epochs, batch, steps, patience; /* 0: not given */
     uint64_t seed;
     bool seed_given;
@@ -50,17 +50,27 @@ typedef struct cli_command {
     int (*run)(const cli_args *args);
 } cli_command;
 
-extern const cli_command cli_devices, cli_train, cli_eval, cli_predict, cli_bench, cli_ops, cli_print;
+extern const cli_command cli_devices, cli_train, cli_eval, cli_predict, cli_bench, cli_ops,
+    cli_print;
 
 #define CLI_OPTION_DEVICE                                                                          \
-    {"--device", CLI_TEXT, offsetof(cli_args, device), "SEL",                                      \
-     "host, PLATFORM:DEVICE by number, or a part of a name (also $THALWEG_DEVICE)"}
+    {                                                                                              \
+        "--device", CLI_TEXT, offsetof(cli_args, device), "SEL",                                   \
+            "host, PLATFORM:DEVICE by number, or a part of a name (also $THALWEG_DEVICE)"          \
+    }
 #define CLI_OPTION_KERNELS                                                                         \
-    {"--kernels", CLI_CHOICE, offsetof(cli_args, kernels), "simd|simt|host",                       \
-     "kernel family (also $THALWEG_KERNELS; default: by device)"}
+    {                                                                                              \
+        "--kernels", CLI_CHOICE, offsetof(cli_args, kernels), "simd|simt|host",                    \
+            "kernel family (also $THALWEG_KERNELS; default: by device)"                            \
+    }
 #define CLI_OPTION_JSON                                                                            \
-    {"--json", CLI_FLAG, offsetof(cli_args, json), NULL, "one JSON object a line"}
-#define CLI_OPTION_END {NULL, CLI_FLAG, 0, NULL, NULL}
+    {                                                                                              \
+        "--json", CLI_FLAG, offsetof(cli_args, json), NULL, "one JSON object a line"               \
+    }
+#define CLI_OPTION_END                                                                             \
+    {                                                                                              \
+        NULL, CLI_FLAG, 0, NULL, NULL                                                              \
+    }
 
 /* Parses what follows the subcommand. Returns CLI_DONE, or CLI_USAGE after a line on stderr. */
 int cli_parse(const cli_command *command, int argc, char **argv, cli_args *args);
@@ -68,8 +78,8 @@ void cli_help(const cli_command *command);
 
 /* One line on stderr, "thalweg: ...". Returns the exit code: code itself. */
 int cli_fail(int code, const char *format, ...) TW_PRINTF(2, 3);
-/* The same for an error of the library: NO_DEVICE becomes exit code 3. Errors with a line are shown as
- * file:line:column with the offending line, when model (a path) is not NULL. */
+/* The same for an error of the library: NO_DEVICE becomes exit code 3. Errors with a line are shown
+ * as file:line:column with the offending line, when model (a path) is not NULL. */
 int cli_error(const tw_error *error, const char *model);
 
 /* Whether a path is there, and whether it is a folder. */
@@ -87,7 +97,8 @@ typedef struct cli_session {
 } cli_session;
 /* Finds model and weights: operand is a .tw file, or the folder of a run. */
 int cli_find_model(const cli_args *args, cli_session *session);
-int cli_need_weights(const cli_args *args, const cli_session *session); /* refuses a model without any */
+int cli_need_weights(const cli_args *args,
+                     const cli_session *session); /* refuses a model without any */
 int cli_open_context(cli_session *session);
 /* Reads the model, opens the device, makes the parameters and loads weights into them. */
 int cli_open(const cli_args *args, uint64_t seed, cli_session *session);

@@ -9,19 +9,21 @@
 #define MAX_DEVICES 32
 #define BATCH 8
 #define STEPS 3
-#define TOLERANCE 1e-3 /* of the largest weight, after three steps in float against the same in double */
+#define TOLERANCE                                                                                  \
+    1e-3 /* of the largest weight, after three steps in float against the same in double */
 
 /* A net of everything that matters, small enough for the host's reference. */
-static const char check_model[] = "thalweg 1\n"
-                                  "image = input f32[n,9,9,2]\n"
-                                  "label = input i32[n] classes=5\n"
-                                  "conv2d(image) filters=6 kernel=3 act=relu\n"
-                                  "maxpool2d size=2\n"
-                                  "flatten\n"
-                                  "dense units=12 act=tanh\n"
-                                  "logits = dense units=5\n"
-                                  "loss = cross_entropy(logits, label)\n"
-                                  "train loss=loss optimizer=\"momentum lr=0.1\" metrics=accuracy\n";
+static const char check_model[] =
+    "thalweg 1\n"
+    "image = input f32[n,9,9,2]\n"
+    "label = input i32[n] classes=5\n"
+    "conv2d(image) filters=6 kernel=3 act=relu\n"
+    "maxpool2d size=2\n"
+    "flatten\n"
+    "dense units=12 act=tanh\n"
+    "logits = dense units=5\n"
+    "loss = cross_entropy(logits, label)\n"
+    "train loss=loss optimizer=\"momentum lr=0.1\" metrics=accuracy\n";
 
 /* The weights after training, one after the other; *count numbers that the caller frees. */
 typedef struct outcome {
@@ -33,7 +35,8 @@ static void fill_batch(float *image, int32_t *label)
 {
     uint32_t state = 1;
     for (size_t i = 0; i < (size_t)BATCH * 9 * 9 * 2; i++) {
-        state = state * 1664525u + 1013904223u; /* Numerical Recipes' generator: any numbers will do */
+        state =
+            state * 1664525u + 1013904223u; /* Numerical Recipes' generator: any numbers will do */
         image[i] = (float)(state >> 8) / 16777216.0f - 0.5f;
     }
     for (int i = 0; i < BATCH; i++)
@@ -60,7 +63,8 @@ static tw_status collect(tw_params *params, outcome *out, tw_error *error)
         tw_array array;
         const char *name = tw_params_describe(params, i, &array, NULL);
         const size_t count = (size_t)tw_array_count(&array);
-        const tw_status status = tw_params_get(params, name, out->value + at, count * sizeof *out->value, error);
+        const tw_status status =
+            tw_params_get(params, name, out->value + at, count * sizeof *out->value, error);
         if (status != TW_OK)
             return status;
         at += count;
@@ -88,7 +92,8 @@ static tw_status train(tw_params *params, outcome *out, tw_error *error)
 }
 
 /* Trains the small net on a device. */
-static tw_status try_device(tw_context *context, const char *selector, outcome *out, tw_error *error)
+static tw_status try_device(tw_context *context, const char *selector, outcome *out,
+                            tw_error *error)
 {
     tw_graph *graph = NULL;
     tw_device *device = NULL;
@@ -123,8 +128,8 @@ static double difference(const outcome *a, const outcome *b)
 }
 
 /* Writes "pass", or why not. */
-static bool self_check(tw_context *context, const tw_device_info *info, const outcome *expected, char *verdict,
-                       size_t size)
+static bool self_check(tw_context *context, const tw_device_info *info, const outcome *expected,
+                       char *verdict, size_t size)
 {
     tw_error error;
     outcome got = {.value = NULL};
@@ -136,7 +141,10 @@ static bool self_check(tw_context *context, const tw_device_info *info, const ou
     } else {
         const double apart = difference(&got, expected);
         passed = apart <= TOLERANCE;
-        (void)snprintf(verdict, size, passed ? "pass" : "fail: a small net's weights after %d steps differ by %.2g of their size from the host's",
+        (void)snprintf(verdict, size,
+                       passed ? "pass"
+                              : "fail: a small net's weights after %d steps differ by %.2g of "
+                                "their size from the host's",
                        STEPS, apart);
     }
     free(got.value);
@@ -146,25 +154,30 @@ static bool self_check(tw_context *context, const tw_device_info *info, const ou
 static void print_device(const tw_device_info *info, bool passed, const char *verdict, bool json)
 {
     if (!json) {
-        printf("%s  %s\n    %s, %s, driver %s\n    %s, %d compute units, %.1f GiB (%.1f GiB at once)\n    "
+        printf("%s  %s\n    %s, %s, driver %s\n    %s, %d compute units, %.1f GiB (%.1f GiB at "
+               "once)\n    "
                "self-check: %s\n",
                info->selector, info->name, info->platform, info->version, info->driver, info->type,
-               (int)info->units, (double)info->memory / 1073741824, (double)info->allocation / 1073741824, verdict);
+               (int)info->units, (double)info->memory / 1073741824,
+               (double)info->allocation / 1073741824, verdict);
         return;
     }
     const char *const names[] = {"selector", "name", "platform", "version", "driver", "type"};
-    const char *const texts[] = {info->selector, info->name, info->platform, info->version, info->driver, info->type};
+    const char *const texts[] = {info->selector, info->name,   info->platform,
+                                 info->version,  info->driver, info->type};
     for (int i = 0; i < 6; i++) {
         printf("%s\"%s\": ", i ? ", " : "{", names[i]);
         cli_json_text(stdout, texts[i]);
     }
-    printf(", \"units\": %d, \"memory\": %llu, \"allocation\": %llu, \"passes\": %s, \"check\": ", (int)info->units,
-           (unsigned long long)info->memory, (unsigned long long)info->allocation, passed ? "true" : "false");
+    printf(", \"units\": %d, \"memory\": %llu, \"allocation\": %llu, \"passes\": %s, \"check\": ",
+           (int)info->units, (unsigned long long)info->memory, (unsigned long long)info->allocation,
+           passed ? "true" : "false");
     cli_json_text(stdout, verdict);
     printf("}\n");
 }
 
-static int check_all(const cli_args *args, tw_context *context, const tw_device_info *infos, int32_t count)
+static int check_all(const cli_args *args, tw_context *context, const tw_device_info *infos,
+                     int32_t count)
 {
     tw_error error;
     outcome expected = {.value = NULL};
@@ -182,8 +195,10 @@ static int check_all(const cli_args *args, tw_context *context, const tw_device_
     }
     free(expected.value);
     if (passes == 0)
-        return cli_fail(CLI_NO_DEVICE, "no device here passes the self-check: update its driver, or train slowly with "
-                                       "--device host");
+        return cli_fail(
+            CLI_NO_DEVICE,
+            "no device here passes the self-check: update its driver, or train slowly with "
+            "--device host");
     return CLI_DONE;
 }
 
@@ -194,11 +209,14 @@ static int run(const cli_args *args)
     tw_error error;
     int32_t count = 0;
     int code = cli_open_context(&session);
-    if (code == CLI_DONE && tw_device_list(session.context, infos, MAX_DEVICES, &count, &error) != TW_OK)
+    if (code == CLI_DONE &&
+        tw_device_list(session.context, infos, MAX_DEVICES, &count, &error) != TW_OK)
         code = cli_error(&error, NULL);
     if (code == CLI_DONE && count == 0)
-        code = cli_fail(CLI_NO_DEVICE, "there is no OpenCL here: install the driver of your GPU, or PoCL for the CPU "
-                                       "(Debian: pocl-opencl-icd)");
+        code =
+            cli_fail(CLI_NO_DEVICE,
+                     "there is no OpenCL here: install the driver of your GPU, or PoCL for the CPU "
+                     "(Debian: pocl-opencl-icd)");
     if (code == CLI_DONE)
         code = check_all(args, session.context, infos, count < MAX_DEVICES ? count : MAX_DEVICES);
     cli_close(&session);
@@ -206,6 +224,10 @@ static int run(const cli_args *args)
 }
 
 static const cli_option options[] = {CLI_OPTION_JSON, CLI_OPTION_END};
-const cli_command cli_devices = {"devices", "", "Lists what OpenCL offers here, and checks that it computes rightly",
-                                 "Each device trains a small net, whose weights must be those of the host's reference.",
-                                 options, run};
+const cli_command cli_devices = {
+    "devices",
+    "",
+    "Lists what OpenCL offers here, and checks that it computes rightly",
+    "Each device trains a small net, whose weights must be those of the host's reference.",
+    options,
+    run};

@@ -4,7 +4,8 @@
 
 #include "cli.h"
 
-static void print_values(const tw_trainer *trainer, const double *values, int64_t samples, bool json)
+static void print_values(const tw_trainer *trainer, const double *values, int64_t samples,
+                         bool json)
 {
     const int count = tw_trainer_value_count(trainer);
     if (json)
@@ -27,8 +28,9 @@ static int evaluate(const cli_args *args, const cli_session *session, tw_dataset
 {
     tw_error error;
     tw_trainer *trainer = NULL;
-    const tw_trainer_options options = {
-        .batch = args->batch > 0 ? args->batch : 128, .kernels = args->kernels, .evaluate_only = true};
+    const tw_trainer_options options = {.batch = args->batch > 0 ? args->batch : 128,
+                                        .kernels = args->kernels,
+                                        .evaluate_only = true};
     if (tw_trainer_create(session->params, &options, &trainer, &error) != TW_OK)
         return cli_error(&error, session->model);
     double *values = calloc((size_t)tw_trainer_value_count(trainer), sizeof *values);
@@ -69,11 +71,13 @@ static int run(const cli_args *args)
 
 static const cli_option options[] = {
     {"--data", CLI_TEXT, offsetof(cli_args, data), "SPEC", "the data to judge by"},
-    {"--weights", CLI_TEXT, offsetof(cli_args, weights), "FILE.safetensors", "weights (default: the run's)"},
+    {"--weights", CLI_TEXT, offsetof(cli_args, weights), "FILE.safetensors",
+     "weights (default: the run's)"},
     {"--partial", CLI_FLAG, offsetof(cli_args, partial), NULL, "take the weights that fit"},
     {"--batch", CLI_COUNT, offsetof(cli_args, batch), "N", "samples at a time (default 128)"},
     CLI_OPTION_DEVICE,
     CLI_OPTION_KERNELS,
     CLI_OPTION_JSON,
     CLI_OPTION_END};
-const cli_command cli_eval = {"eval", "DIR|MODEL.tw", "Computes loss and metrics over a data set", NULL, options, run};
+const cli_command cli_eval = {"eval", "DIR|MODEL.tw", "Computes loss and metrics over a data set",
+                              NULL,   options,        run};

@@ -12,7 +12,8 @@ static void overview(void)
 {
     printf("thalweg %s: trains and runs neural networks on any OpenCL device\n\n", tw_version());
     for (int i = 0; i < COMMANDS; i++)
-        printf("  thalweg %-8s %-18s %s\n", commands[i]->name, commands[i]->operand, commands[i]->doc);
+        printf("  thalweg %-8s %-18s %s\n", commands[i]->name, commands[i]->operand,
+               commands[i]->doc);
     printf("\nthalweg COMMAND --help lists a command's options.\n\n"
            "SPEC, where data come from:\n"
            "  idx:DIR:train|test      MNIST's files, plain or gzipped\n"
@@ -25,8 +26,10 @@ static void overview(void)
 
 static int unknown(const char *name)
 {
-    (void)cli_fail(CLI_USAGE, "there is no command \"%s\": there are devices, train, eval, predict, bench, ops and print",
-                   name);
+    (void)cli_fail(
+        CLI_USAGE,
+        "there is no command \"%s\": there are devices, train, eval, predict, bench, ops and print",
+        name);
     return CLI_USAGE;
 }
 
@@ -49,7 +52,8 @@ int main(int argc, char **argv)
         overview();
         return CLI_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
         overview();
         return CLI_DONE;
     }

@@ -42,22 +42,34 @@ int npy_begin(npy_writer *w, const char *path, const tw_array *array, int64_t co
     char header[512];
     *w = (npy_writer){.type = array->type};
     if (!type_code(array->type))
-        return cli_fail(CLI_FAILED, "values of type %s cannot be written as NPY", tw_type_name(array->type));
+        return cli_fail(CLI_FAILED, "values of type %s cannot be written as NPY",
+                        tw_type_name(array->type));
     if (strlen(path) >= sizeof w->path)
         return cli_fail(CLI_FAILED, "the path of the output is too long");
     (void)snprintf(w->path, sizeof w->path, "%s", path);
     (void)snprintf(w->beside, sizeof w->beside, "%s.part", path);
-    int length = snprintf(header, sizeof header, "{'descr': '%c%s', 'fortran_order': False, 'shape': (%lld,",
-                          byte_order(array->type), type_code(array->type), (long long)count);
+    int length =
+        snprintf(header, sizeof header, "{'descr': '%c%s', 'fortran_order': False, 'shape': (%lld,",
+                 byte_order(array->type), type_code(array->type), (long long)count);
     for (int i = 1; i < array->rank; i++)
-        length += snprintf(header + length, sizeof header - (size_t)length, " %lld,", (long long)array->dim[i]);
+        length += snprintf(header + length, sizeof header - (size_t)length, " %lld,",
+                           (long long)array->dim[i]);
     length += snprintf(header + length, sizeof header - (size_t)length, "), }");
-    while ((10 + length + 1) % 64 != 0) /* magic, version, length and header fill blocks of 64 bytes */
+    while ((10 + length + 1) % 64 !=
+           0) /* magic, version, length and header fill blocks of 64 bytes */
         header[length++] = ' ';
     header[length++] = '\n';
     if (!(w->file = fopen(w->beside, "wb")))
         return failed(w);
-    const unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(length & 255),
+    const unsigned char start[10] = {0x93,
+                                     'N',
+                                     'U',
+                                     'M',
+                                     'P',
+                                     'Y',
+                                     1,
+                                     0,
+                                     (unsigned char)(length & 255),
                                      (unsigned char)(length >> 8)};
     if (fwrite(start, 1, sizeof start, w->file) != sizeof start ||
         fwrite(header, 1, (size_t)length, w->file) != (size_t)length)

@@ -8,7 +8,8 @@ static int run(const cli_args *args)
     tw_error error;
     char *text = NULL;
     int code = cli_open_context(&session);
-    if (code == CLI_DONE && tw_operators_print(session.context, args->operand, &text, &error) != TW_OK)
+    if (code == CLI_DONE &&
+        tw_operators_print(session.context, args->operand, &text, &error) != TW_OK)
         code = cli_error(&error, NULL);
     if (code == CLI_DONE)
         fputs(text, stdout);
@@ -19,5 +20,6 @@ static int run(const cli_args *args)
 }
 
 static const cli_option options[] = {CLI_OPTION_END};
-const cli_command cli_ops = {"ops", "[NAME]", "Lists the operators, or tells of one: inputs and attributes", NULL,
-                             options, run};
+const cli_command cli_ops = {
+    "ops", "[NAME]", "Lists the operators, or tells of one: inputs and attributes",
+    NULL,  options,  run};

@@ -46,8 +46,10 @@ static int unknown(const cli_command *command, const char *name)
             near = o->name;
         }
     if (near)
-        return cli_fail(CLI_USAGE, "%s has no option %s: did you mean %s?", command->name, name, near);
-    return cli_fail(CLI_USAGE, "%s has no option %s: see thalweg %s --help", command->name, name, command->name);
+        return cli_fail(CLI_USAGE, "%s has no option %s: did you mean %s?", command->name, name,
+                        near);
+    return cli_fail(CLI_USAGE, "%s has no option %s: see thalweg %s --help", command->name, name,
+                    command->name);
 }
 
 static bool choice_has(const char *choices, const char *word)
@@ -153,8 +155,9 @@ int cli_parse(const cli_command *command, int argc, char **argv, cli_args *args)
             if (code != CLI_DONE)
                 return code;
         } else if (args->operand || !command->operand[0]) {
-            return cli_fail(CLI_USAGE, "%s does not know what to do with \"%s\": see thalweg %s --help", command->name,
-                            argv[i], command->name);
+            return cli_fail(CLI_USAGE,
+                            "%s does not know what to do with \"%s\": see thalweg %s --help",
+                            command->name, argv[i], command->name);
         } else {
             args->operand = argv[i];
         }
@@ -164,14 +167,15 @@ int cli_parse(const cli_command *command, int argc, char **argv, cli_args *args)
 
 void cli_help(const cli_command *command)
 {
-    printf("thalweg %s%s%s%s\n\n%s.\n", command->name, command->operand[0] ? " " : "", command->operand,
-           command->options->name ? " [option ...]" : "", command->doc);
+    printf("thalweg %s%s%s%s\n\n%s.\n", command->name, command->operand[0] ? " " : "",
+           command->operand, command->options->name ? " [option ...]" : "", command->doc);
     if (command->more)
         printf("%s\n", command->more);
     printf("\n");
     for (const cli_option *o = command->options; o->name; o++) {
         char left[80];
-        (void)snprintf(left, sizeof left, "%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+        (void)snprintf(left, sizeof left, "%s%s%s", o->name, o->value ? " " : "",
+                       o->value ? o->value : "");
         printf("  %-26s %s\n", left, o->doc);
     }
     printf("  %-26s %s\n", "--help", "this text");

@@ -12,8 +12,8 @@ typedef struct prediction {
     const cli_args *args;
     tw_plan *plan;
     tw_dataset *data;
-    tw_array shape;   /* of the node, the batch at its maximum */
-    int64_t row;      /* elements a sample */
+    tw_array shape; /* of the node, the batch at its maximum */
+    int64_t row;    /* elements a sample */
     int32_t n_inputs;
     int32_t input[MAX_INPUTS]; /* by the plan's inputs: number among the graph's */
     char *values;
@@ -40,7 +40,8 @@ static int measure(prediction *p, const char *node, int64_t batch)
     p->row = 1;
     (void)tw_plan_output(p->plan, 0, &p->shape);
     if (p->shape.rank == 0 || p->shape.dim[0] != batch)
-        return cli_fail(CLI_FAILED, "node %s has no value for each sample: choose another with --node", node);
+        return cli_fail(CLI_FAILED,
+                        "node %s has no value for each sample: choose another with --node", node);
     for (int i = 1; i < p->shape.rank; i++)
         p->row *= p->shape.dim[i];
     p->values = malloc((size_t)(batch * p->row) * tw_type_size(p->shape.type) + 1);
@@ -55,15 +56,16 @@ static int open_plan(prediction *p, const cli_session *session)
     const int64_t batch = p->args->batch > 0 ? p->args->batch : 128;
     const tw_plan_options options = {.batch = batch, .kernels = p->args->kernels};
     if (!tw_graph_find(session->graph, node))
-        return cli_fail(CLI_FAILED, "%s has no node \"%s\": name the output so, or choose another with --node",
+        return cli_fail(CLI_FAILED,
+                        "%s has no node \"%s\": name the output so, or choose another with --node",
                         session->model, node);
     if (tw_plan_create(session->params, 1, &node, &options, &p->plan, &error) != TW_OK)
         return cli_error(&error, session->model);
     int code = measure(p, node, batch);
     if (code == CLI_DONE)
         code = find_inputs(p, session, names);
-    if (code == CLI_DONE &&
-        tw_dataset_open_for(session->graph, p->args->data, p->n_inputs, names, &p->data, &error) != TW_OK)
+    if (code == CLI_DONE && tw_dataset_open_for(session->graph, p->args->data, p->n_inputs, names,
+                                                &p->data, &error) != TW_OK)
         code = cli_error(&error, NULL);
     if (code == CLI_DONE && tw_dataset_start(p->data, batch, false, 0, 0, &error) != TW_OK)
         code = cli_error(&error, NULL);
@@ -134,8 +136,9 @@ static int check(const cli_args *args)
     if (!args->data)
         return cli_fail(CLI_USAGE, "predict needs --data SPEC: see thalweg --help");
     if (args->out && cli_is_folder(args->out))
-        return cli_fail(CLI_FAILED, "--out %s is a folder: give the name of a file, such as %s/y.npy", args->out,
-                        args->out);
+        return cli_fail(CLI_FAILED,
+                        "--out %s is a folder: give the name of a file, such as %s/y.npy",
+                        args->out, args->out);
     return CLI_DONE;
 }
 
@@ -165,13 +168,16 @@ static int run(const cli_args *args)
 
 static const cli_option options[] = {
     {"--data", CLI_TEXT, offsetof(cli_args, data), "SPEC", "what to predict for"},
-    {"--out", CLI_TEXT, offsetof(cli_args, out), "Y.npy", "where to write (default: numbers on the screen, a line a sample)"},
+    {"--out", CLI_TEXT, offsetof(cli_args, out), "Y.npy",
+     "where to write (default: numbers on the screen, a line a sample)"},
     {"--node", CLI_TEXT, offsetof(cli_args, node), "NAME", "node to compute (default prediction)"},
-    {"--weights", CLI_TEXT, offsetof(cli_args, weights), "FILE.safetensors", "weights (default: the run's)"},
+    {"--weights", CLI_TEXT, offsetof(cli_args, weights), "FILE.safetensors",
+     "weights (default: the run's)"},
     {"--partial", CLI_FLAG, offsetof(cli_args, partial), NULL, "take the weights that fit"},
     {"--batch", CLI_COUNT, offsetof(cli_args, batch), "N", "samples at a time (default 128)"},
     CLI_OPTION_DEVICE,
     CLI_OPTION_KERNELS,
     CLI_OPTION_END};
-const cli_command cli_predict = {"predict", "DIR|MODEL.tw", "Computes the node `prediction` for each sample", NULL,
-                                 options, run};
+const cli_command cli_predict = {
+    "predict", "DIR|MODEL.tw", "Computes the node `prediction` for each sample",
+    NULL,      options,        run};

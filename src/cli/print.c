@@ -99,8 +99,10 @@ static int print_memory(const cli_args *args, cli_session *session)
     tw_error error;
     tw_trainer *trainer = NULL;
     char *text = NULL;
-    const tw_trainer_options options = {
-        .batch = args->batch > 0 ? args->batch : 32, .kernels = args->kernels, .no_proof = true, .steps_per_epoch = 1};
+    const tw_trainer_options options = {.batch = args->batch > 0 ? args->batch : 32,
+                                        .kernels = args->kernels,
+                                        .no_proof = true,
+                                        .steps_per_epoch = 1};
     if (tw_device_open(session->context, args->device, &session->device, &error) != TW_OK)
         return cli_error(&error, NULL);
     if (tw_params_create(session->graph, session->device, 0, &session->params, &error) != TW_OK ||
@@ -110,8 +112,8 @@ static int print_memory(const cli_args *args, cli_session *session)
     if (tw_trainer_print(trainer, true, &text, &error) != TW_OK)
         code = cli_error(&error, NULL);
     else
-        printf("%s%.2f MB of device memory at batch %lld\n", text, (double)tw_trainer_memory(trainer) / 1e6,
-               (long long)options.batch);
+        printf("%s%.2f MB of device memory at batch %lld\n", text,
+               (double)tw_trainer_memory(trainer) / 1e6, (long long)options.batch);
     if (text)
         tw_text_free(session->context, &text);
     tw_trainer_destroy(&trainer);
@@ -152,10 +154,13 @@ static int run(const cli_args *args)
 }
 
 static const cli_option options[] = {
-    {"--summary", CLI_FLAG, offsetof(cli_args, summary), NULL, "nodes, shapes, weights and their number"},
-    {"--memory", CLI_FLAG, offsetof(cli_args, memory), NULL, "where a training step keeps what, and how much that is"},
+    {"--summary", CLI_FLAG, offsetof(cli_args, summary), NULL,
+     "nodes, shapes, weights and their number"},
+    {"--memory", CLI_FLAG, offsetof(cli_args, memory), NULL,
+     "where a training step keeps what, and how much that is"},
     {"--batch", CLI_COUNT, offsetof(cli_args, batch), "N", "for --memory (default 32)"},
     CLI_OPTION_DEVICE,
     CLI_OPTION_KERNELS,
     CLI_OPTION_END};
-const cli_command cli_print = {"print", "MODEL.tw", "Prints a model with everything written out", NULL, options, run};
+const cli_command cli_print = {"print", "MODEL.tw", "Prints a model with everything written out",
+                               NULL,    options,    run};

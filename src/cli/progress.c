@@ -8,7 +8,8 @@
 
 void cli_progress_start(cli_progress *p, const tw_trainer *trainer, bool json)
 {
-    *p = (cli_progress){.trainer = trainer, .json = json, .terminal = !json && isatty(STDOUT_FILENO)};
+    *p = (cli_progress){
+        .trainer = trainer, .json = json, .terminal = !json && isatty(STDOUT_FILENO)};
 }
 
 static void print_values(const cli_progress *p, const char *prefix, const double *values)
@@ -45,7 +46,8 @@ static void print_bar(cli_progress *p, const tw_progress *now)
         printf("  %.0f samples/s  ", rate);
         const double steps = (double)(now->step - p->first_step);
         if (steps > 0)
-            print_duration((double)(now->steps - now->step) * (now->seconds - p->first_seconds) / steps);
+            print_duration((double)(now->steps - now->step) * (now->seconds - p->first_seconds) /
+                           steps);
         printf(" left");
     }
     print_values(p, "", now->values);
@@ -56,8 +58,8 @@ static void print_bar(cli_progress *p, const tw_progress *now)
 
 static void print_epoch(const cli_progress *p, const tw_progress *now)
 {
-    printf("epoch %lld/%lld  %.1f s  %.0f samples/s", (long long)now->epoch, (long long)now->epochs, now->seconds,
-           now->seconds > 0 ? (double)now->samples / now->seconds : 0);
+    printf("epoch %lld/%lld  %.1f s  %.0f samples/s", (long long)now->epoch, (long long)now->epochs,
+           now->seconds, now->seconds > 0 ? (double)now->samples / now->seconds : 0);
     print_values(p, "", now->values);
     print_values(p, "test_", now->test_values);
     printf("\n");
@@ -77,8 +79,8 @@ static void json_values(const cli_progress *p, const char *prefix, const double 
 
 static void json_epoch(const cli_progress *p, const tw_progress *now)
 {
-    printf("{\"epoch\": %lld, \"epochs\": %lld, \"steps\": %lld, \"seconds\": %.3f", (long long)now->epoch,
-           (long long)now->epochs, (long long)now->step, now->seconds);
+    printf("{\"epoch\": %lld, \"epochs\": %lld, \"steps\": %lld, \"seconds\": %.3f",
+           (long long)now->epoch, (long long)now->epochs, (long long)now->step, now->seconds);
     json_values(p, "train_", now->values);
     json_values(p, "test_", now->test_values);
     printf("}\n");

@@ -9,10 +9,11 @@ typedef struct cli_progress {
     const tw_trainer *trainer;
     bool json, terminal;
     bool bar_shown;
-    int64_t first_step; /* of the epoch as this process has seen it: a resumed one begins in the middle */
+    int64_t first_step; /* of the epoch as this process has seen it: a resumed one begins in the
+                           middle */
     int64_t first_samples;
     double first_seconds;
-    bool any_epoch;     /* an epoch has ended */
+    bool any_epoch; /* an epoch has ended */
 } cli_progress;
 
 void cli_progress_start(cli_progress *progress, const tw_trainer *trainer, bool json);

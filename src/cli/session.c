@@ -47,7 +47,8 @@ static void show_line(const char *path, int line, int column)
 static const char *without_place(const tw_error *error)
 {
     char place[64];
-    (void)snprintf(place, sizeof place, "line %d, column %d: ", (int)error->line, (int)error->column);
+    (void)snprintf(place, sizeof place, "line %d, column %d: ", (int)error->line,
+                   (int)error->column);
     const char *found = strstr(error->text, place);
     return found ? found + strlen(place) : error->text;
 }
@@ -57,7 +58,8 @@ int cli_error(const tw_error *error, const char *model)
     const int code = error->code == TW_ERROR_NO_DEVICE ? CLI_NO_DEVICE : CLI_FAILED;
     if (error->line <= 0 || !model)
         return cli_fail(code, "%s", error->text);
-    (void)cli_fail(code, "%s:%d:%d: %s", model, (int)error->line, (int)error->column, without_place(error));
+    (void)cli_fail(code, "%s:%d:%d: %s", model, (int)error->line, (int)error->column,
+                   without_place(error));
     show_line(model, error->line, error->column);
     return code;
 }
@@ -128,8 +130,10 @@ int cli_need_weights(const cli_args *args, const cli_session *session)
 {
     if (session->weights[0])
         return CLI_DONE;
-    return cli_fail(CLI_USAGE, "%s comes without weights: give --weights FILE.safetensors, or the folder of a run",
-                    args->operand);
+    return cli_fail(
+        CLI_USAGE,
+        "%s comes without weights: give --weights FILE.safetensors, or the folder of a run",
+        args->operand);
 }
 
 static void print_warning(void *user, tw_log_level level, const char *line)

@@ -55,7 +55,8 @@ static bool holds(const char *folder, const char *name)
     return cli_exists(path);
 }
 
-/* The output folder, before anything costs time: nothing that is there is written over unless it is resumed. */
+/* The output folder, before anything costs time: nothing that is there is written over unless it is
+ * resumed. */
 static int check_out(const training *t)
 {
     const char *out = t->out;
@@ -68,15 +69,18 @@ static int check_out(const training *t)
     if (!cli_is_folder(out))
         return cli_fail(CLI_FAILED, "--out %s is a file: name a folder, or remove the file", out);
     if (access(out, W_OK | X_OK) != 0)
-        return cli_fail(CLI_FAILED, "--out %s cannot be written to: choose another folder, or change its permissions",
-                        out);
+        return cli_fail(
+            CLI_FAILED,
+            "--out %s cannot be written to: choose another folder, or change its permissions", out);
     if (t->args->resume && same_folder(t->args->resume, out))
         return CLI_DONE;
-    static const char *const files[] = {"state.safetensors", "weights.safetensors", "model.tw", "log.jsonl"};
+    static const char *const files[] = {"state.safetensors", "weights.safetensors", "model.tw",
+                                        "log.jsonl"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (holds(out, files[i]))
             return cli_fail(CLI_FAILED,
-                            "--out %s already holds a run (%s), which is not written over: go on with it by --resume "
+                            "--out %s already holds a run (%s), which is not written over: go on "
+                            "with it by --resume "
                             "%s, choose another folder, or remove it",
                             out, files[i], out);
     return CLI_DONE;
@@ -91,13 +95,15 @@ static int check_usage(const cli_args *args)
     if (args->test && args->split > 0)
         return cli_fail(CLI_USAGE, "give --test or --split, not both");
     if (args->resume && args->weights)
-        return cli_fail(CLI_USAGE, "give --weights or --resume, not both: a resumed run brings its weights");
+        return cli_fail(CLI_USAGE,
+                        "give --weights or --resume, not both: a resumed run brings its weights");
     if (args->partial && !args->weights)
         return cli_fail(CLI_USAGE, "--partial is for --weights FILE.safetensors");
     if (args->resume && !cli_is_folder(args->resume))
         return cli_fail(CLI_FAILED, "--resume %s: there is no such folder", args->resume);
     if (args->resume && !holds(args->resume, "state.safetensors"))
-        return cli_fail(CLI_FAILED, "--resume %s: the folder holds no run (no state.safetensors)", args->resume);
+        return cli_fail(CLI_FAILED, "--resume %s: the folder holds no run (no state.safetensors)",
+                        args->resume);
     return CLI_DONE;
 }
 
@@ -111,7 +117,8 @@ static int read_checkpoint(training *t)
         return cli_error(&error, NULL);
     if (args->seed_given && args->seed != t->checkpoint.seed)
         return cli_fail(CLI_USAGE, "--seed %llu: the run in %s has seed %llu; leave --seed out",
-                        (unsigned long long)args->seed, args->resume, (unsigned long long)t->checkpoint.seed);
+                        (unsigned long long)args->seed, args->resume,
+                        (unsigned long long)t->checkpoint.seed);
     return CLI_DONE;
 }
 
@@ -145,7 +152,8 @@ static int open_data(training *t)
 static int open_trainer(training *t)
 {
     tw_error error;
-    const tw_trainer_options options = {.batch = batch_of(t), .seed = t->args->seed, .kernels = t->args->kernels};
+    const tw_trainer_options options = {
+        .batch = batch_of(t), .seed = t->args->seed, .kernels = t->args->kernels};
     if (tw_trainer_create(t->session.params, &options, &t->trainer, &error) != TW_OK)
         return cli_error(&error, t->session.model);
     if (t->args->resume && tw_trainer_resume(t->trainer, t->args->resume, &error) != TW_OK)
@@ -167,8 +175,9 @@ static int interrupted_end(training *t, const tw_error *error)
 {
     (void)cli_fail(CLI_INTERRUPTED, "%s", error->text);
     if (t->out)
-        (void)fprintf(stderr, "thalweg: go on with: thalweg train --resume %s --data %s --epochs %lld\n", t->out,
-                      t->args->data, (long long)epochs_of(t));
+        (void)fprintf(stderr,
+                      "thalweg: go on with: thalweg train --resume %s --data %s --epochs %lld\n",
+                      t->out, t->args->data, (long long)epochs_of(t));
     return CLI_INTERRUPTED;
 }
 
@@ -212,7 +221,8 @@ static int open_all(training *t)
         (void)snprintf(path, sizeof path, "%s/model.tw", t->args->resume);
         model.operand = path;
     } else if (cli_is_folder(model.operand)) {
-        return cli_fail(CLI_USAGE, "%s is a folder: give a .tw file, or --resume %s", model.operand, model.operand);
+        return cli_fail(CLI_USAGE, "%s is a folder: give a .tw file, or --resume %s", model.operand,
+                        model.operand);
     }
     int code = cli_find_model(&model, &t->session);
     if (code == CLI_DONE)
@@ -246,24 +256,35 @@ static int run(const cli_args *args)
 static const cli_option options[] = {
     {"--data", CLI_TEXT, offsetof(cli_args, data), "SPEC", "the data to train on"},
     {"--test", CLI_TEXT, offsetof(cli_args, test), "SPEC", "data to judge each epoch by"},
-    {"--split", CLI_FRACTION, offsetof(cli_args, split), "F", "judge by the last part of the data instead (0.1)"},
+    {"--split", CLI_FRACTION, offsetof(cli_args, split), "F",
+     "judge by the last part of the data instead (0.1)"},
     {"--epochs", CLI_COUNT, offsetof(cli_args, epochs), "N", "epochs in all (default 1)"},
     {"--batch", CLI_COUNT, offsetof(cli_args, batch), "N", "samples a step (default 32)"},
-    {"--seed", CLI_SEED, offsetof(cli_args, seed), "N", "of weights, order and random operators (default 0)"},
+    {"--seed", CLI_SEED, offsetof(cli_args, seed), "N",
+     "of weights, order and random operators (default 0)"},
     {"--out", CLI_TEXT, offsetof(cli_args, out), "DIR", "folder for model, weights, state and log"},
-    {"--resume", CLI_TEXT, offsetof(cli_args, resume), "DIR", "goes on where the run in DIR stopped (MODEL.tw may be left out)"},
-    {"--keep", CLI_CHOICE, offsetof(cli_args, keep), "best|last", "which epoch weights.safetensors holds (default last)"},
-    {"--patience", CLI_COUNT, offsetof(cli_args, patience), "N", "stop after N epochs without a lower test loss"},
-    {"--weights", CLI_TEXT, offsetof(cli_args, weights), "FILE.safetensors", "weights to begin with"},
+    {"--resume", CLI_TEXT, offsetof(cli_args, resume), "DIR",
+     "goes on where the run in DIR stopped (MODEL.tw may be left out)"},
+    {"--keep", CLI_CHOICE, offsetof(cli_args, keep), "best|last",
+     "which epoch weights.safetensors holds (default last)"},
+    {"--patience", CLI_COUNT, offsetof(cli_args, patience), "N",
+     "stop after N epochs without a lower test loss"},
+    {"--weights", CLI_TEXT, offsetof(cli_args, weights), "FILE.safetensors",
+     "weights to begin with"},
     {"--partial", CLI_FLAG, offsetof(cli_args, partial), NULL, "take those that fit"},
     {"--steps", CLI_COUNT, offsetof(cli_args, steps), "N", "stop after N steps in all"},
-    {"--shuffle", CLI_CHOICE, offsetof(cli_args, shuffle), "yes|no", "a new order each epoch (default yes)"},
+    {"--shuffle", CLI_CHOICE, offsetof(cli_args, shuffle), "yes|no",
+     "a new order each epoch (default yes)"},
     CLI_OPTION_DEVICE,
     CLI_OPTION_KERNELS,
     CLI_OPTION_JSON,
     CLI_OPTION_END};
 const cli_command cli_train = {
-    "train", "MODEL.tw", "Trains a model",
-    "The folder of --out receives model.tw, weights.safetensors, state.safetensors, classes.txt and log.jsonl\n"
+    "train",
+    "MODEL.tw",
+    "Trains a model",
+    "The folder of --out receives model.tw, weights.safetensors, state.safetensors, classes.txt "
+    "and log.jsonl\n"
     "after each epoch. Ctrl-C finishes the step, saves, and exits with 130.",
-    options, run};
+    options,
+    run};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checkpoints: a folder with model.tw, weights.safetensors and state.safetensors. The state holds everything that a
-// resume needs, the weights too, so that one rename decides which epoch a folder stands at: a crash between two files
-// leaves a state that is whole. weights.safetensors is what others read, and with keep_best another epoch's.
+// Checkpoints: a folder with model.tw, weights.safetensors and state.safetensors. The state holds
+// everything that a resume needs, the weights too, so that one rename decides which epoch a folder
+// stands at: a crash between two files leaves a state that is whole. weights.safetensors is what
+// others read, and with keep_best another epoch's.
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -10,7 +11,8 @@
 
 #define VERSION "1" /* of state.safetensors: others are refused */
 
-static tw_status path_of(tw_context *context, const char *folder, const char *name, tw_text *path, tw_error *error)
+static tw_status path_of(tw_context *context, const char *folder, const char *name, tw_text *path,
+                         tw_error *error)
 {
     *path = (tw_text){.context = context};
     tw_text_printf(path, "%s/%s", folder, name);
@@ -22,19 +24,23 @@ static tw_status path_of(tw_context *context, const char *folder, const char *na
 
 /* ---- a buffer laid out as the parameters, as an array of a file ---- */
 
-/* Host memory for it. The host device computes in double, which the format has no writable type for: its elements are
- * eight bytes each. */
+/* Host memory for it. The host device computes in double, which the format has no writable type
+ * for: its elements are eight bytes each. */
 static tw_status array_create(const tw_trainer *t, tw_array *array, tw_error *error)
 {
     const bool wide = tw_caps_type_size(&t->caps, TW_F32) == sizeof(double);
     *array = (tw_array){.type = wide ? TW_U8 : TW_F32, .rank = wide ? 2 : 1};
     array->dim[0] = t->params->table.elements;
     array->dim[1] = wide ? (int64_t)sizeof(double) : 0;
-    array->data = tw_alloc(t->context, (size_t)array->dim[0] * (wide ? sizeof(double) : sizeof(float)));
+    array->data =
+        tw_alloc(t->context, (size_t)array->dim[0] * (wide ? sizeof(double) : sizeof(float)));
     return array->data ? TW_OK : tw_fail_memory(error);
 }
 
-static size_t element_bytes(const tw_array *array) { return array->type == TW_U8 ? sizeof(double) : sizeof(float); }
+static size_t element_bytes(const tw_array *array)
+{
+    return array->type == TW_U8 ? sizeof(double) : sizeof(float);
+}
 
 /* What lies between the parameters is nobody's, and must not make files differ. */
 static void clear_gaps(const tw_param_table *table, const tw_array *array)
@@ -49,19 +55,22 @@ static void clear_gaps(const tw_param_table *table, const tw_array *array)
     }
 }
 
-static tw_status array_read(const tw_trainer *t, tw_buffer *buffer, tw_array *array, tw_error *error)
+static tw_status array_read(const tw_trainer *t, tw_buffer *buffer, tw_array *array,
+                            tw_error *error)
 {
     const tw_backend *backend = t->params->device->backend;
     TW_TRY(array_create(t, array, error));
-    TW_TRY(backend->read(t->params->queue, buffer, 0, (uint64_t)array->dim[0] * element_bytes(array), array->data, 0,
-                         NULL, NULL, error));
+    TW_TRY(backend->read(t->params->queue, buffer, 0,
+                         (uint64_t)array->dim[0] * element_bytes(array), array->data, 0, NULL, NULL,
+                         error));
     TW_TRY(backend->finish(t->params->queue, error));
     clear_gaps(&t->params->table, array);
     return TW_OK;
 }
 
 /* Into the device's buffer, from a file of the same or of the other kind of device. */
-static tw_status array_write(const tw_trainer *t, const tw_array *from, tw_buffer *buffer, tw_error *error)
+static tw_status array_write(const tw_trainer *t, const tw_array *from, tw_buffer *buffer,
+                             tw_error *error)
 {
     const tw_backend *backend = t->params->device->backend;
     tw_array to;
@@ -78,7 +87,8 @@ static tw_status array_write(const tw_trainer *t, const tw_array *from, tw_buffe
             ((double *)to.data)[i] = (double)((const float *)from->data)[i];
         }
     }
-    tw_status status = backend->write(t->params->queue, buffer, 0, bytes, to.data, 0, NULL, NULL, error);
+    tw_status status =
+        backend->write(t->params->queue, buffer, 0, bytes, to.data, 0, NULL, NULL, error);
     if (status == TW_OK)
         status = backend->finish(t->params->queue, error);
     tw_free(t->context, to.data);
@@ -128,9 +138,10 @@ static const char *choices_text(tw_arena *arena, const tw_runner *runner)
 
 static bool add_line(state_file *f, const tw_trainer *t, const tw_line *line)
 {
-    bool fine = add_integer(f, line_key(f, line->index, "step"), (int64_t)line->step) &&
-                add_integer(f, line_key(f, line->index, "samples"), line->samples) &&
-                add_pair(f, line_key(f, line->index, "choices"), choices_text(&f->arena, line->runner));
+    bool fine =
+        add_integer(f, line_key(f, line->index, "step"), (int64_t)line->step) &&
+        add_integer(f, line_key(f, line->index, "samples"), line->samples) &&
+        add_pair(f, line_key(f, line->index, "choices"), choices_text(&f->arena, line->runner));
     for (int v = 0; v < line->n_values && fine; v++) {
         const char *key = tw_arena_printf(&f->arena, "line.%d.sum.%d", line->index, v);
         fine = add_double(f, key, t->sum[line->first_value + v]);
@@ -141,12 +152,13 @@ static bool add_line(state_file *f, const tw_trainer *t, const tw_line *line)
 static bool add_metadata(state_file *f, const tw_trainer *t)
 {
     const tw_course *course = &t->course;
-    bool fine = add_pair(f, "thalweg.state", VERSION) && add_integer(f, "lines", t->n_lines) &&
-                add_pair(f, "seed", tw_arena_printf(&f->arena, "%" PRIu64, t->options.seed)) &&
-                add_integer(f, "epoch", course->epoch) && add_integer(f, "batches", course->batches) &&
-                add_integer(f, "stale", course->stale) && add_double(f, "best", course->best) &&
-                add_integer(f, "batch", t->options.batch) && add_integer(f, "count", course->count) &&
-                add_integer(f, "no_shuffle", course->no_shuffle);
+    bool fine =
+        add_pair(f, "thalweg.state", VERSION) && add_integer(f, "lines", t->n_lines) &&
+        add_pair(f, "seed", tw_arena_printf(&f->arena, "%" PRIu64, t->options.seed)) &&
+        add_integer(f, "epoch", course->epoch) && add_integer(f, "batches", course->batches) &&
+        add_integer(f, "stale", course->stale) && add_double(f, "best", course->best) &&
+        add_integer(f, "batch", t->options.batch) && add_integer(f, "count", course->count) &&
+        add_integer(f, "no_shuffle", course->no_shuffle);
     for (int i = 0; i < t->n_lines && fine; i++)
         fine = add_line(f, t, &t->line[i]);
     if (fine && t->evaluator.runner)
@@ -154,7 +166,8 @@ static bool add_metadata(state_file *f, const tw_trainer *t)
     return fine;
 }
 
-static tw_status add_buffer(state_file *f, const tw_trainer *t, const char *name, tw_buffer *buffer, tw_error *error)
+static tw_status add_buffer(state_file *f, const tw_trainer *t, const char *name, tw_buffer *buffer,
+                            tw_error *error)
 {
     tw_safetensors_entry *entry = &f->entry[f->count];
     if (!(entry->name = name))
@@ -189,7 +202,8 @@ static tw_status write_state(const tw_trainer *t, const char *folder, tw_error *
     TW_TRY(path_of(t->context, folder, "state.safetensors", &path, error));
     tw_status status = fill_state(&f, t, error);
     if (status == TW_OK)
-        status = tw_safetensors_write(t->context, path.data, f.count, f.entry, f.n_metadata, f.metadata, error);
+        status = tw_safetensors_write(t->context, path.data, f.count, f.entry, f.n_metadata,
+                                      f.metadata, error);
     for (int i = 0; i < f.count; i++)
         tw_free(t->context, f.entry[i].array.data);
     tw_arena_free(&f.arena);
@@ -197,12 +211,14 @@ static tw_status write_state(const tw_trainer *t, const char *folder, tw_error *
     return status;
 }
 
-tw_status tw_checkpoint_write(tw_trainer *trainer, const char *folder, bool weights, tw_error *error)
+tw_status tw_checkpoint_write(tw_trainer *trainer, const char *folder, bool weights,
+                              tw_error *error)
 {
     tw_text path;
     TW_TRY(tw_make_folder(trainer->context, folder, error));
     TW_TRY(path_of(trainer->context, folder, "model.tw", &path, error));
-    tw_status status = tw_write_file(trainer->context, path.data, trainer->model, strlen(trainer->model), error);
+    tw_status status =
+        tw_write_file(trainer->context, path.data, trainer->model, strlen(trainer->model), error);
     tw_text_clear(&path);
     if (status == TW_OK && weights) {
         TW_TRY(path_of(trainer->context, folder, "weights.safetensors", &path, error));
@@ -215,7 +231,8 @@ tw_status tw_checkpoint_write(tw_trainer *trainer, const char *folder, bool weig
 tw_status tw_trainer_save(tw_trainer *trainer, const char *folder, tw_error *error)
 {
     if (trainer->options.evaluate_only)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "a trainer made with evaluate_only has no state to save");
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "a trainer made with evaluate_only has no state to save");
     TW_TRY(tw_trainer_finish(trainer, error));
     return tw_checkpoint_write(trainer, folder, true, error);
 }
@@ -233,8 +250,8 @@ static const char *text_of(reader *r, const char *key)
 {
     const char *value = tw_safetensors_metadata(r->file, key);
     if (!value && r->status == TW_OK)
-        r->status = tw_fail(r->error, TW_ERROR_FORMAT, "%s/state.safetensors has no \"%s\": it is damaged", r->folder,
-                            key);
+        r->status = tw_fail(r->error, TW_ERROR_FORMAT,
+                            "%s/state.safetensors has no \"%s\": it is damaged", r->folder, key);
     return value;
 }
 
@@ -243,8 +260,9 @@ static int64_t integer_of(reader *r, const char *key)
     int64_t value = 0;
     const char *text = text_of(r, key);
     if (text && r->status == TW_OK && (!tw_parse_int(text, strlen(text), &value) || value < 0))
-        r->status = tw_fail(r->error, TW_ERROR_FORMAT, "%s/state.safetensors: \"%s\" is no count but \"%.40s\"",
-                            r->folder, key, text);
+        r->status =
+            tw_fail(r->error, TW_ERROR_FORMAT,
+                    "%s/state.safetensors: \"%s\" is no count but \"%.40s\"", r->folder, key, text);
     return value;
 }
 
@@ -253,8 +271,9 @@ static double double_of(reader *r, const char *key)
     double value = 0;
     const char *text = text_of(r, key);
     if (text && r->status == TW_OK && !tw_parse_double(text, strlen(text), &value))
-        r->status = tw_fail(r->error, TW_ERROR_FORMAT, "%s/state.safetensors: \"%s\" is no number but \"%.40s\"",
-                            r->folder, key, text);
+        r->status = tw_fail(r->error, TW_ERROR_FORMAT,
+                            "%s/state.safetensors: \"%s\" is no number but \"%.40s\"", r->folder,
+                            key, text);
     return value;
 }
 
@@ -267,7 +286,8 @@ static uint64_t seed_of(reader *r)
     return seed;
 }
 
-static tw_status open_state(tw_context *context, const char *folder, tw_safetensors **file, tw_error *error)
+static tw_status open_state(tw_context *context, const char *folder, tw_safetensors **file,
+                            tw_error *error)
 {
     tw_text path;
     TW_TRY(path_of(context, folder, "state.safetensors", &path, error));
@@ -280,14 +300,17 @@ static tw_status open_state(tw_context *context, const char *folder, tw_safetens
         return TW_OK;
     tw_safetensors_free(file);
     if (!version)
-        return tw_fail(error, TW_ERROR_FORMAT, "%s/state.safetensors was not written by thalweg", folder);
-    return tw_fail(error, TW_ERROR_FORMAT,
-                   "%s/state.safetensors is of another version of thalweg: it can only be resumed by that one "
-                   "(its weights.safetensors can be used with --weights)",
-                   folder);
+        return tw_fail(error, TW_ERROR_FORMAT, "%s/state.safetensors was not written by thalweg",
+                       folder);
+    return tw_fail(
+        error, TW_ERROR_FORMAT,
+        "%s/state.safetensors is of another version of thalweg: it can only be resumed by that one "
+        "(its weights.safetensors can be used with --weights)",
+        folder);
 }
 
-tw_status tw_checkpoint_read(tw_context *context, const char *folder, tw_checkpoint *checkpoint, tw_error *error)
+tw_status tw_checkpoint_read(tw_context *context, const char *folder, tw_checkpoint *checkpoint,
+                             tw_error *error)
 {
     tw_safetensors *file = NULL;
     if (!context || !folder || !checkpoint)
@@ -313,13 +336,16 @@ static const tw_array *buffer_of(reader *r, const tw_trainer *t, const char *nam
     const tw_safetensors_tensor *tensor = name ? tw_safetensors_find(r->file, name) : NULL;
     if (tensor && tensor->array.dim[0] == t->params->table.elements &&
         ((tensor->array.rank == 1 && tensor->array.type == TW_F32) ||
-         (tensor->array.rank == 2 && tensor->array.type == TW_U8 && tensor->array.dim[1] == (int64_t)sizeof(double))))
+         (tensor->array.rank == 2 && tensor->array.type == TW_U8 &&
+          tensor->array.dim[1] == (int64_t)sizeof(double))))
         return &tensor->array;
     if (r->status == TW_OK)
-        r->status = name ? tw_fail(r->error, TW_ERROR_FORMAT,
-                                   "%s/state.safetensors: \"%s\" is missing or has another size: it is damaged",
-                                   r->folder, name)
-                         : tw_fail_memory(r->error);
+        r->status =
+            name ? tw_fail(
+                       r->error, TW_ERROR_FORMAT,
+                       "%s/state.safetensors: \"%s\" is missing or has another size: it is damaged",
+                       r->folder, name)
+                 : tw_fail_memory(r->error);
     return NULL;
 }
 
@@ -336,7 +362,8 @@ static tw_status check_model(tw_trainer *t, const char *folder, tw_error *error)
     tw_free(t->context, text);
     return same ? TW_OK
                 : tw_fail(error, TW_ERROR_ARGUMENT,
-                          "%s/model.tw is another model than the one to train: resume with the same model, or take its "
+                          "%s/model.tw is another model than the one to train: resume with the "
+                          "same model, or take its "
                           "weights alone with --weights %s/weights.safetensors",
                           folder, folder);
 }
@@ -359,12 +386,15 @@ static tw_status read_counters(reader *r, tw_trainer *t, tw_arena *arena, restor
     if (!s->step || !s->samples || !s->sum || !s->choices)
         return tw_fail_memory(r->error);
     if (integer_of(r, "lines") != t->n_lines && r->status == TW_OK)
-        return tw_fail(r->error, TW_ERROR_FORMAT, "%s/state.safetensors is of another number of train lines",
-                       r->folder);
+        return tw_fail(r->error, TW_ERROR_FORMAT,
+                       "%s/state.safetensors is of another number of train lines", r->folder);
     s->seed = seed_of(r);
-    s->course = (tw_course){.epoch = integer_of(r, "epoch"), .batches = integer_of(r, "batches"),
-                            .stale = integer_of(r, "stale"), .best = double_of(r, "best"),
-                            .batch = integer_of(r, "batch"), .count = integer_of(r, "count"),
+    s->course = (tw_course){.epoch = integer_of(r, "epoch"),
+                            .batches = integer_of(r, "batches"),
+                            .stale = integer_of(r, "stale"),
+                            .best = double_of(r, "best"),
+                            .batch = integer_of(r, "batch"),
+                            .count = integer_of(r, "count"),
                             .no_shuffle = integer_of(r, "no_shuffle") != 0};
     for (int i = 0; i < t->n_lines && r->status == TW_OK; i++) {
         char key[64];
@@ -421,7 +451,8 @@ static tw_status restore_buffers(reader *r, tw_trainer *t, tw_arena *arena, bool
             const tw_line *line = &t->line[i];
             if (!line->optimizer.has_state[k])
                 continue;
-            array = buffer_of(r, t, tw_arena_printf(arena, "line.%d.%s", i, line->optimizer.kind->state[k]));
+            array = buffer_of(
+                r, t, tw_arena_printf(arena, "line.%d.%s", i, line->optimizer.kind->state[k]));
             if (array && !check)
                 r->status = array_write(t, array, tw_updater_state(&line->updater, k), r->error);
         }
@@ -452,7 +483,8 @@ tw_status tw_trainer_resume(tw_trainer *trainer, const char *folder, tw_error *e
 {
     tw_safetensors *file = NULL;
     if (trainer->options.evaluate_only)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "a trainer made with evaluate_only cannot resume: load its weights");
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "a trainer made with evaluate_only cannot resume: load its weights");
     (void)tw_trainer_finish(trainer, NULL); /* whatever came of what is thrown away now */
     TW_TRY(check_model(trainer, folder, error));
     TW_TRY(open_state(trainer->context, folder, &file, error));

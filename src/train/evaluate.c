@@ -2,11 +2,11 @@
 // Losses and metrics over a data set, in inference mode.
 #include "train/trainer.h"
 
-
 /* Names of every value's node, then of each line's penalty (NULL: none). */
 static const char **node_names(tw_trainer *t)
 {
-    const char **names = tw_arena_alloc(&t->arena, (size_t)(t->n_values + t->n_lines) * sizeof *names);
+    const char **names =
+        tw_arena_alloc(&t->arena, (size_t)(t->n_values + t->n_lines) * sizeof *names);
     for (int i = 0; names && i < t->n_values; i++)
         names[i] = t->value[i].node;
     for (int i = 0; names && i < t->n_lines; i++)
@@ -28,8 +28,8 @@ static int distinct(const char *const *names, int count, const char **out)
     return n;
 }
 
-static tw_status make_runner(tw_trainer *t, int count, const char *const *outputs, tw_runner **runner,
-                             tw_error *error)
+static tw_status make_runner(tw_trainer *t, int count, const char *const *outputs,
+                             tw_runner **runner, tw_error *error)
 {
     const tw_recipe_options options = {
         .batch = t->options.batch,
@@ -42,7 +42,8 @@ static tw_status make_runner(tw_trainer *t, int count, const char *const *output
     const char *const *choices = NULL;
     TW_TRY(tw_choices_split(&t->arena, t->choices[t->n_lines], &choices, error));
     tw_recipe *recipe = NULL;
-    TW_TRY(tw_recipe_create(t->params->graph, &t->params->table, &t->caps, &options, &recipe, error));
+    TW_TRY(
+        tw_recipe_create(t->params->graph, &t->params->table, &t->caps, &options, &recipe, error));
     const tw_runner_options run = {.choices = choices, .no_proof = t->options.no_proof};
     return tw_runner_create(t->params, &recipe, &run, runner, error);
 }
@@ -87,10 +88,12 @@ static void receive(void *user, int64_t n, const void *const *outputs)
     e->samples += n;
 }
 
-tw_status tw_trainer_evaluate(tw_trainer *trainer, tw_dataset *data, double *values, tw_error *error)
+tw_status tw_trainer_evaluate(tw_trainer *trainer, tw_dataset *data, double *values,
+                              tw_error *error)
 {
     if (!trainer || !data || !values)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "tw_trainer_evaluate: data and values must not be NULL");
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "tw_trainer_evaluate: data and values must not be NULL");
     TW_TRY(tw_evaluator_create(trainer, error));
     tw_evaluator *e = &trainer->evaluator;
     memset(e->sum, 0, (size_t)trainer->n_values * sizeof *e->sum);
@@ -103,8 +106,8 @@ tw_status tw_trainer_evaluate(tw_trainer *trainer, tw_dataset *data, double *val
         if (n == 0)
             break;
         const tw_runtime runtime = {.n = n, .seed = trainer->options.seed};
-        TW_TRY(tw_runner_enqueue(e->runner, &runtime, tw_ports_columns(&e->ports, columns), NULL, receive, trainer,
-                                 error));
+        TW_TRY(tw_runner_enqueue(e->runner, &runtime, tw_ports_columns(&e->ports, columns), NULL,
+                                 receive, trainer, error));
     }
     TW_TRY(tw_runner_wait(e->runner, error));
     for (int i = 0; i < trainer->n_values; i++)

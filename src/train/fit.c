@@ -26,7 +26,10 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static bool has_test(const fit *f) { return f->options->test != NULL; }
+static bool has_test(const fit *f)
+{
+    return f->options->test != NULL;
+}
 
 /* Calls the user's function; a false from it ends the training. */
 static void report(fit *f, int64_t step, bool epoch_done)
@@ -66,7 +69,8 @@ static tw_status skip_batches(fit *f, tw_error *error)
     if (course->batch != f->trainer->options.batch || course->count != tw_dataset_count(f->data) ||
         course->no_shuffle != f->options->no_shuffle)
         return tw_fail(error, TW_ERROR_ARGUMENT,
-                       "the checkpoint stands in the middle of an epoch over %lld samples in batches of %lld%s: resume "
+                       "the checkpoint stands in the middle of an epoch over %lld samples in "
+                       "batches of %lld%s: resume "
                        "with the same",
                        (long long)course->count, (long long)course->batch,
                        course->no_shuffle ? " without shuffling" : "");
@@ -86,8 +90,8 @@ static tw_status run_epoch(fit *f, bool *whole, tw_error *error)
     *whole = false;
     f->samples = 0;
     f->epoch_start = now();
-    TW_TRY(tw_dataset_start(f->data, t->options.batch, !f->options->no_shuffle, t->options.seed, t->course.epoch + 1,
-                            error));
+    TW_TRY(tw_dataset_start(f->data, t->options.batch, !f->options->no_shuffle, t->options.seed,
+                            t->course.epoch + 1, error));
     TW_TRY(skip_batches(f, error));
     t->course.batch = t->options.batch;
     t->course.count = tw_dataset_count(f->data);
@@ -112,8 +116,8 @@ static tw_status run_epoch(fit *f, bool *whole, tw_error *error)
     return tw_trainer_finish(t, error);
 }
 
-/* Whether an epoch is the best so far, by the first line's loss, on test data where there are any. Part of an epoch is
- * compared, but not remembered: a resume completes it. */
+/* Whether an epoch is the best so far, by the first line's loss, on test data where there are any.
+ * Part of an epoch is compared, but not remembered: a resume completes it. */
 static bool judge(fit *f, bool whole)
 {
     tw_course *course = &f->trainer->course;
@@ -131,7 +135,8 @@ static tw_status write_run(fit *f, int64_t epoch, bool best, tw_error *error)
     if (!f->options->out)
         return TW_OK;
     tw_trainer *t = f->trainer;
-    tw_log_line(t, epoch, now() - f->epoch_start, f->values, has_test(f) ? f->test_values : NULL, &f->log);
+    tw_log_line(t, epoch, now() - f->epoch_start, f->values, has_test(f) ? f->test_values : NULL,
+                &f->log);
     TW_TRY(tw_log_write(t->context, f->options->out, &f->log, error));
     return tw_checkpoint_write(t, f->options->out, best || !f->options->keep_best, error);
 }
@@ -162,9 +167,11 @@ static tw_status end_cancelled(fit *f, tw_error *error)
     atomic_store(&t->cancelled, 0);
     if (f->options->out)
         TW_TRY(tw_checkpoint_write(t, f->options->out, !f->options->keep_best, error));
-    return tw_fail(error, TW_ERROR_CANCELLED, "training was cancelled in epoch %lld after step %lld of %lld%s%s",
-                   (long long)t->course.epoch + 1, (long long)t->course.batches, (long long)f->steps_per_epoch,
-                   f->options->out ? "; its state is in " : "", f->options->out ? f->options->out : "");
+    return tw_fail(error, TW_ERROR_CANCELLED,
+                   "training was cancelled in epoch %lld after step %lld of %lld%s%s",
+                   (long long)t->course.epoch + 1, (long long)t->course.batches,
+                   (long long)f->steps_per_epoch, f->options->out ? "; its state is in " : "",
+                   f->options->out ? f->options->out : "");
 }
 
 static bool enough(const fit *f)
@@ -218,12 +225,16 @@ static tw_status prepare(fit *f, tw_error *error)
     return tw_classes_write(t->context, f->options->out, f->data, error);
 }
 
-tw_status tw_trainer_fit(tw_trainer *trainer, tw_dataset *data, const tw_fit_options *options, tw_error *error)
+tw_status tw_trainer_fit(tw_trainer *trainer, tw_dataset *data, const tw_fit_options *options,
+                         tw_error *error)
 {
     static const tw_fit_options defaults = {.epochs = 0};
     if (!trainer || !data)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "tw_trainer_fit: trainer and data must not be NULL");
-    fit f = {.trainer = trainer, .data = data, .options = options ? options : &defaults,
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "tw_trainer_fit: trainer and data must not be NULL");
+    fit f = {.trainer = trainer,
+             .data = data,
+             .options = options ? options : &defaults,
              .log.context = trainer->context};
     tw_status status = prepare(&f, error);
     if (status == TW_OK)

@@ -4,7 +4,8 @@
 
 #include "train/trainer.h"
 
-static tw_status path_of(tw_context *context, const char *folder, const char *name, tw_text *path, tw_error *error)
+static tw_status path_of(tw_context *context, const char *folder, const char *name, tw_text *path,
+                         tw_error *error)
 {
     *path = (tw_text){.context = context};
     tw_text_printf(path, "%s/%s", folder, name);
@@ -18,7 +19,8 @@ static tw_status path_of(tw_context *context, const char *folder, const char *na
 static int64_t epoch_of(const char *line, size_t length)
 {
     static const char start[] = "{\"epoch\": ";
-    if (length < sizeof start || memcmp(line, start, sizeof start - 1) != 0 || line[length - 1] != '}')
+    if (length < sizeof start || memcmp(line, start, sizeof start - 1) != 0 ||
+        line[length - 1] != '}')
         return -1;
     size_t digits = 0;
     const char *number = line + sizeof start - 1;
@@ -28,7 +30,8 @@ static int64_t epoch_of(const char *line, size_t length)
     return tw_parse_int(number, digits, &epoch) ? epoch : -1;
 }
 
-tw_status tw_log_read(tw_context *context, const char *folder, int64_t epoch, tw_text *text, tw_error *error)
+tw_status tw_log_read(tw_context *context, const char *folder, int64_t epoch, tw_text *text,
+                      tw_error *error)
 {
     tw_text path;
     TW_TRY(path_of(context, folder, "log.jsonl", &path, error));
@@ -62,7 +65,8 @@ static void number(tw_text *text, double value)
         tw_text_puts(text, "null"); /* JSON has no NaN */
 }
 
-static void values(const tw_trainer *trainer, const char *prefix, const double *value, tw_text *text)
+static void values(const tw_trainer *trainer, const char *prefix, const double *value,
+                   tw_text *text)
 {
     for (int i = 0; value && i < trainer->n_values; i++) {
         tw_text_printf(text, ", \"%s%s\": ", prefix, trainer->value[i].name);
@@ -70,8 +74,8 @@ static void values(const tw_trainer *trainer, const char *prefix, const double *
     }
 }
 
-void tw_log_line(const tw_trainer *trainer, int64_t epoch, double seconds, const double *train, const double *test,
-                 tw_text *text)
+void tw_log_line(const tw_trainer *trainer, int64_t epoch, double seconds, const double *train,
+                 const double *test, tw_text *text)
 {
     tw_text_printf(text, "{\"epoch\": %lld, \"seconds\": ", (long long)epoch);
     number(text, floor(seconds * 1000) / 1000);
@@ -80,7 +84,8 @@ void tw_log_line(const tw_trainer *trainer, int64_t epoch, double seconds, const
     tw_text_puts(text, "}\n");
 }
 
-tw_status tw_log_write(tw_context *context, const char *folder, const tw_text *text, tw_error *error)
+tw_status tw_log_write(tw_context *context, const char *folder, const tw_text *text,
+                       tw_error *error)
 {
     if (text->failed)
         return tw_fail_memory(error);
@@ -92,7 +97,8 @@ tw_status tw_log_write(tw_context *context, const char *folder, const tw_text *t
     return status;
 }
 
-tw_status tw_classes_write(tw_context *context, const char *folder, const tw_dataset *data, tw_error *error)
+tw_status tw_classes_write(tw_context *context, const char *folder, const tw_dataset *data,
+                           tw_error *error)
 {
     const int32_t count = tw_dataset_class_count(data);
     if (count == 0)
@@ -101,8 +107,9 @@ tw_status tw_classes_write(tw_context *context, const char *folder, const tw_dat
     TW_TRY(path_of(context, folder, "classes.txt", &path, error));
     for (int32_t i = 0; i < count; i++)
         tw_text_printf(&text, "%s\n", tw_dataset_class(data, i));
-    const tw_status status =
-        text.failed ? tw_fail_memory(error) : tw_write_file(context, path.data, text.data, text.length, error);
+    const tw_status status = text.failed
+                                 ? tw_fail_memory(error)
+                                 : tw_write_file(context, path.data, text.data, text.length, error);
     tw_text_clear(&path);
     tw_text_clear(&text);
     return status;

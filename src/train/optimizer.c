@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of optimizers: options, state and rule of each. Defaults and rules are those of Keras 3.
+// The table of optimizers: options, state and rule of each. Defaults and rules are those of
+// Keras 3.
 #include "train/optimizer.h"
 
 #include <math.h>
@@ -9,22 +10,34 @@
     {"schedule", TW_ATTR_CHOICE, "constant", "constant|step|exponential|cosine",                   \
      "how the learning rate goes"},                                                                \
         {"steps", TW_ATTR_INT, "", NULL, "length of the schedule's decay in steps"},               \
-        {"epochs", TW_ATTR_FLOAT, "", NULL, "the same in epochs (cosine without either: the whole training)"}, \
-        {"rate", TW_ATTR_FLOAT, "0.1", NULL, "step and exponential: factor over one decay length"}, \
-        {"staircase", TW_ATTR_BOOL, "no", NULL, "exponential: in whole decay lengths, as schedule=step"}, \
+        {"epochs", TW_ATTR_FLOAT, "", NULL,                                                        \
+         "the same in epochs (cosine without either: the whole training)"},                        \
+        {"rate", TW_ATTR_FLOAT, "0.1", NULL,                                                       \
+         "step and exponential: factor over one decay length"},                                    \
+        {"staircase", TW_ATTR_BOOL, "no", NULL,                                                    \
+         "exponential: in whole decay lengths, as schedule=step"},                                 \
         {"alpha", TW_ATTR_FLOAT, "0", NULL, "cosine: lowest learning rate, as a part of lr"},      \
         {"warmup", TW_ATTR_INT, "0", NULL, "steps of linear growth from 0 before the schedule"},   \
-        {"weight_decay", TW_ATTR_FLOAT, decay, NULL, "part of a weight, times lr, that goes each step"}, \
-        {"no_decay", TW_ATTR_TEXT, "", NULL, "pattern of parameters without weight_decay (\"*.bias\")"}, \
+        {"weight_decay", TW_ATTR_FLOAT, decay, NULL,                                               \
+         "part of a weight, times lr, that goes each step"},                                       \
+        {"no_decay", TW_ATTR_TEXT, "", NULL,                                                       \
+         "pattern of parameters without weight_decay (\"*.bias\")"},                               \
         {"clip_value", TW_ATTR_FLOAT, "", NULL, "bounds each gradient element"},                   \
         {"clip_norm", TW_ATTR_FLOAT, "", NULL, "bounds the norm of each parameter's gradient"},    \
-        {"global_clip_norm", TW_ATTR_FLOAT, "", NULL, "bounds the norm of all gradients together"}, \
+        {"global_clip_norm", TW_ATTR_FLOAT, "", NULL,                                              \
+         "bounds the norm of all gradients together"},                                             \
     {                                                                                              \
         NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
     }
 
-#define LEARNING_RATE(value) {"lr", TW_ATTR_FLOAT, value, NULL, "learning rate"}
-#define EPSILON {"epsilon", TW_ATTR_FLOAT, "1e-07", NULL, "keeps the division finite"}
+#define LEARNING_RATE(value)                                                                       \
+    {                                                                                              \
+        "lr", TW_ATTR_FLOAT, value, NULL, "learning rate"                                          \
+    }
+#define EPSILON                                                                                    \
+    {                                                                                              \
+        "epsilon", TW_ATTR_FLOAT, "1e-07", NULL, "keeps the division finite"                       \
+    }
 
 static const tw_attribute sgd_attributes[] = {LEARNING_RATE("0.01"), COMMON_ATTRIBUTES("0")};
 static const tw_attribute momentum_attributes[] = {
@@ -32,11 +45,13 @@ static const tw_attribute momentum_attributes[] = {
     {"momentum", TW_ATTR_FLOAT, "0.9", NULL, "part of the last update that is kept"},
     COMMON_ATTRIBUTES("0")};
 static const tw_attribute adagrad_attributes[] = {
-    LEARNING_RATE("0.001"), EPSILON,
+    LEARNING_RATE("0.001"),
+    EPSILON,
     {"initial", TW_ATTR_FLOAT, "0.1", NULL, "first value of the sums of squares"},
     COMMON_ATTRIBUTES("0")};
 static const tw_attribute rmsprop_attributes[] = {
-    LEARNING_RATE("0.001"), EPSILON,
+    LEARNING_RATE("0.001"),
+    EPSILON,
     {"rho", TW_ATTR_FLOAT, "0.9", NULL, "how slowly the mean square forgets"},
     {"momentum", TW_ATTR_FLOAT, "0", NULL, "part of the last update that is kept"},
     {"centered", TW_ATTR_BOOL, "no", NULL, "divides by the variance instead of the mean square"},
@@ -57,28 +72,33 @@ static void sgd_rule(const tw_optimizer *o, double rate, double g, double *w, do
 }
 
 /* Polyak's heavy ball: "Some methods of speeding up the convergence of iteration methods", 1964. */
-static void momentum_rule(const tw_optimizer *o, double rate, double g, double *w, double *const *state)
+static void momentum_rule(const tw_optimizer *o, double rate, double g, double *w,
+                          double *const *state)
 {
     *state[0] = *state[0] * o->constant[0] - rate * g;
     *w += *state[0];
 }
 
-/* Nesterov's gradient, in the form of Sutskever et al., ICML 2013, rewritten for the weights after the look-ahead. */
-static void nesterov_rule(const tw_optimizer *o, double rate, double g, double *w, double *const *state)
+/* Nesterov's gradient, in the form of Sutskever et al., ICML 2013, rewritten for the weights after
+ * the look-ahead. */
+static void nesterov_rule(const tw_optimizer *o, double rate, double g, double *w,
+                          double *const *state)
 {
     *state[0] = *state[0] * o->constant[0] - rate * g;
     *w += *state[0] * o->constant[0] - rate * g;
 }
 
 /* Duchi, Hazan, Singer, JMLR 12, 2011. */
-static void adagrad_rule(const tw_optimizer *o, double rate, double g, double *w, double *const *state)
+static void adagrad_rule(const tw_optimizer *o, double rate, double g, double *w,
+                         double *const *state)
 {
     *state[0] += g * g;
     *w -= rate * g / sqrt(*state[0] + o->constant[0]);
 }
 
 /* Tieleman, Hinton, Coursera lecture 6.5, 2012; centered: Graves, arXiv 1308.0850. */
-static void rmsprop_rule(const tw_optimizer *o, double rate, double g, double *w, double *const *state)
+static void rmsprop_rule(const tw_optimizer *o, double rate, double g, double *w,
+                         double *const *state)
 {
     const double epsilon = o->constant[0], rho = o->constant[1];
     *state[0] = rho * *state[0] + (1 - rho) * g * g;
@@ -93,8 +113,8 @@ static void rmsprop_rule(const tw_optimizer *o, double rate, double g, double *w
     *w -= increment;
 }
 
-/* Kingma, Ba, ICLR 2015, section 2's efficient form (the bias correction is in the rate, epsilon beside it);
- * amsgrad: Reddi, Kale, Kumar, ICLR 2018. */
+/* Kingma, Ba, ICLR 2015, section 2's efficient form (the bias correction is in the rate, epsilon
+ * beside it); amsgrad: Reddi, Kale, Kumar, ICLR 2018. */
 static void adam_rule(const tw_optimizer *o, double rate, double g, double *w, double *const *state)
 {
     *state[0] += (g - *state[0]) * (1 - o->constant[1]);
@@ -111,29 +131,59 @@ static double adam_correction(const tw_optimizer *o, double step)
 }
 
 static const tw_optimizer_kind kinds[] = {
-    {.name = "sgd", .doc = "plain gradient descent", .kernel = "RULE_sgd",
-     .attributes = sgd_attributes, .rule = sgd_rule},
-    {.name = "momentum", .doc = "gradient descent with momentum", .kernel = "RULE_momentum",
-     .attributes = momentum_attributes, .constant = {"momentum"}, .state = {"momentum"},
+    {.name = "sgd",
+     .doc = "plain gradient descent",
+     .kernel = "RULE_sgd",
+     .attributes = sgd_attributes,
+     .rule = sgd_rule},
+    {.name = "momentum",
+     .doc = "gradient descent with momentum",
+     .kernel = "RULE_momentum",
+     .attributes = momentum_attributes,
+     .constant = {"momentum"},
+     .state = {"momentum"},
      .rule = momentum_rule},
-    {.name = "nesterov", .doc = "gradient descent with Nesterov's momentum", .kernel = "RULE_nesterov",
-     .attributes = momentum_attributes, .constant = {"momentum"}, .state = {"momentum"},
+    {.name = "nesterov",
+     .doc = "gradient descent with Nesterov's momentum",
+     .kernel = "RULE_nesterov",
+     .attributes = momentum_attributes,
+     .constant = {"momentum"},
+     .state = {"momentum"},
      .rule = nesterov_rule},
-    {.name = "adagrad", .doc = "rates by the sum of squared gradients", .kernel = "RULE_adagrad",
-     .attributes = adagrad_attributes, .constant = {"epsilon"}, .state = {"accumulator"},
-     .initial = "initial", .rule = adagrad_rule},
-    {.name = "rmsprop", .doc = "rates by a running mean of squared gradients", .kernel = "RULE_rmsprop",
-     .attributes = rmsprop_attributes, .constant = {"epsilon", "rho", "momentum"},
-     .state = {"velocity", "momentum", "average_gradient"}, .state_option = {NULL, "momentum", "centered"},
+    {.name = "adagrad",
+     .doc = "rates by the sum of squared gradients",
+     .kernel = "RULE_adagrad",
+     .attributes = adagrad_attributes,
+     .constant = {"epsilon"},
+     .state = {"accumulator"},
+     .initial = "initial",
+     .rule = adagrad_rule},
+    {.name = "rmsprop",
+     .doc = "rates by a running mean of squared gradients",
+     .kernel = "RULE_rmsprop",
+     .attributes = rmsprop_attributes,
+     .constant = {"epsilon", "rho", "momentum"},
+     .state = {"velocity", "momentum", "average_gradient"},
+     .state_option = {NULL, "momentum", "centered"},
      .rule = rmsprop_rule},
-    {.name = "adam", .doc = "rates by running means of gradients and their squares", .kernel = "RULE_adam",
-     .attributes = adam_attributes, .constant = {"epsilon", "beta_1", "beta_2"},
-     .state = {"momentum", "velocity", "velocity_hat"}, .state_option = {NULL, NULL, "amsgrad"},
-     .rule = adam_rule, .correction = adam_correction},
-    {.name = "adamw", .doc = "adam with decoupled weight decay", .kernel = "RULE_adam",
-     .attributes = adamw_attributes, .constant = {"epsilon", "beta_1", "beta_2"},
-     .state = {"momentum", "velocity", "velocity_hat"}, .state_option = {NULL, NULL, "amsgrad"},
-     .rule = adam_rule, .correction = adam_correction},
+    {.name = "adam",
+     .doc = "rates by running means of gradients and their squares",
+     .kernel = "RULE_adam",
+     .attributes = adam_attributes,
+     .constant = {"epsilon", "beta_1", "beta_2"},
+     .state = {"momentum", "velocity", "velocity_hat"},
+     .state_option = {NULL, NULL, "amsgrad"},
+     .rule = adam_rule,
+     .correction = adam_correction},
+    {.name = "adamw",
+     .doc = "adam with decoupled weight decay",
+     .kernel = "RULE_adam",
+     .attributes = adamw_attributes,
+     .constant = {"epsilon", "beta_1", "beta_2"},
+     .state = {"momentum", "velocity", "velocity_hat"},
+     .state_option = {NULL, NULL, "amsgrad"},
+     .rule = adam_rule,
+     .correction = adam_correction},
 };
 
 static const tw_optimizer_kind *find_kind(const char *name)
@@ -154,10 +204,12 @@ static const tw_attribute *lookup(const char *word, tw_error *error)
         names[i] = kinds[i].name;
     const int near = tw_nearest(word, names, TW_COUNT(names));
     if (near >= 0)
-        (void)tw_fail(error, TW_ERROR_NAME, "unknown optimizer \"%s\": did you mean \"%s\"?", word, names[near]);
+        (void)tw_fail(error, TW_ERROR_NAME, "unknown optimizer \"%s\": did you mean \"%s\"?", word,
+                      names[near]);
     else
         (void)tw_fail(error, TW_ERROR_NAME,
-                      "unknown optimizer \"%s\": there are sgd, momentum, nesterov, adagrad, rmsprop, adam and adamw",
+                      "unknown optimizer \"%s\": there are sgd, momentum, nesterov, adagrad, "
+                      "rmsprop, adam and adamw",
                       word);
     return NULL;
 }
@@ -213,10 +265,11 @@ static tw_status check_ranges(const tw_optimizer_kind *kind, const tw_attr *attr
                 continue;
             const double value = number(kind, attr, ranges[r].name);
             const bool above = ranges[r].low_open ? value > ranges[r].low : value >= ranges[r].low;
-            const bool below = ranges[r].high_open ? value < ranges[r].high : value <= ranges[r].high;
+            const bool below =
+                ranges[r].high_open ? value < ranges[r].high : value <= ranges[r].high;
             if (!above || !below) /* also not a number */
-                return tw_fail(error, TW_ERROR_SYNTAX, "optimizer %s: %s=%g must be %s", kind->name, ranges[r].name,
-                               value, ranges[r].range);
+                return tw_fail(error, TW_ERROR_SYNTAX, "optimizer %s: %s=%g must be %s", kind->name,
+                               ranges[r].name, value, ranges[r].range);
         }
     return TW_OK;
 }
@@ -236,15 +289,18 @@ static tw_status fill_rate(tw_optimizer *o, const tw_attr *attr, tw_error *error
     };
     const tw_rate *rate = &o->rate;
     if (rate->steps > 0 && rate->epochs > 0)
-        return tw_fail(error, TW_ERROR_SYNTAX, "optimizer %s: give steps= or epochs=, not both", kind->name);
-    if ((rate->schedule == TW_RATE_STEP || rate->schedule == TW_RATE_EXPONENTIAL) && rate->steps == 0 &&
-        rate->epochs == 0)
-        return tw_fail(error, TW_ERROR_SYNTAX, "optimizer %s: schedule=%s needs steps= or epochs=, its decay length",
+        return tw_fail(error, TW_ERROR_SYNTAX, "optimizer %s: give steps= or epochs=, not both",
+                       kind->name);
+    if ((rate->schedule == TW_RATE_STEP || rate->schedule == TW_RATE_EXPONENTIAL) &&
+        rate->steps == 0 && rate->epochs == 0)
+        return tw_fail(error, TW_ERROR_SYNTAX,
+                       "optimizer %s: schedule=%s needs steps= or epochs=, its decay length",
                        kind->name, rate->schedule == TW_RATE_STEP ? "step" : "exponential");
     return TW_OK;
 }
 
-tw_status tw_optimizer_parse(tw_arena *arena, const char *text, tw_optimizer *optimizer, tw_error *error)
+tw_status tw_optimizer_parse(tw_arena *arena, const char *text, tw_optimizer *optimizer,
+                             tw_error *error)
 {
     const char *word = NULL;
     tw_attr *attr = NULL;
@@ -264,15 +320,17 @@ tw_status tw_optimizer_parse(tw_arena *arena, const char *text, tw_optimizer *op
     const tw_attr *no_decay = option(o.kind, attr, "no_decay");
     o.no_decay = no_decay->absent ? NULL : no_decay->text;
     if ((o.clip_value > 0) + (o.clip_norm > 0) + (o.global_clip_norm > 0) > 1)
-        return tw_fail(error, TW_ERROR_SYNTAX,
-                       "optimizer %s: give only one of clip_value=, clip_norm= and global_clip_norm=", o.kind->name);
+        return tw_fail(
+            error, TW_ERROR_SYNTAX,
+            "optimizer %s: give only one of clip_value=, clip_norm= and global_clip_norm=",
+            o.kind->name);
     TW_TRY(fill_rate(&o, attr, error));
     *optimizer = o;
     return TW_OK;
 }
 
-tw_status tw_rate_at(const tw_rate *rate, uint64_t step, int64_t steps_per_epoch, int64_t total, double *lr,
-                     tw_error *error)
+tw_status tw_rate_at(const tw_rate *rate, uint64_t step, int64_t steps_per_epoch, int64_t total,
+                     double *lr, tw_error *error)
 {
     if (rate->warmup > 0 && (double)step < rate->warmup) {
         *lr = rate->lr * ((double)step / rate->warmup);
@@ -280,10 +338,12 @@ tw_status tw_rate_at(const tw_rate *rate, uint64_t step, int64_t steps_per_epoch
     }
     double length = rate->steps;
     if (rate->schedule != TW_RATE_CONSTANT && length == 0) {
-        length = rate->epochs > 0 ? rate->epochs * (double)steps_per_epoch : (double)total - rate->warmup;
+        length = rate->epochs > 0 ? rate->epochs * (double)steps_per_epoch
+                                  : (double)total - rate->warmup;
         if (rate->epochs > 0 ? steps_per_epoch <= 0 : total <= 0)
             return tw_fail(error, TW_ERROR_ARGUMENT,
-                           "the learning rate's schedule needs steps=, because how many steps there are is not known");
+                           "the learning rate's schedule needs steps=, because how many steps "
+                           "there are is not known");
         length = TW_MAX(length, 1);
     }
     const double at = (double)step - rate->warmup;
@@ -298,7 +358,8 @@ tw_status tw_rate_at(const tw_rate *rate, uint64_t step, int64_t steps_per_epoch
         *lr = rate->lr * pow(rate->rate, rate->staircase ? floor(at / length) : at / length);
         break;
     case TW_RATE_COSINE:
-        *lr = rate->lr * ((1 - rate->alpha) * 0.5 * (1 + cos(3.14159265358979323846 * TW_MIN(at / length, 1))) +
+        *lr = rate->lr * ((1 - rate->alpha) * 0.5 *
+                              (1 + cos(3.14159265358979323846 * TW_MIN(at / length, 1))) +
                           rate->alpha);
         break;
     }

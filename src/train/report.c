@@ -5,7 +5,8 @@
 tw_status tw_trainer_print(const tw_trainer *trainer, bool memory, char **text, tw_error *error)
 {
     if (trainer->options.evaluate_only)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "a trainer made with evaluate_only has no launches of steps");
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "a trainer made with evaluate_only has no launches of steps");
     tw_text out = {.context = trainer->context};
     for (int i = 0; i < trainer->n_lines; i++) {
         const tw_line *line = &trainer->line[i];
@@ -16,7 +17,8 @@ tw_status tw_trainer_print(const tw_trainer *trainer, bool memory, char **text, 
             status = tw_recipe_print(tw_runner_recipe(line->updater.runner), memory, &out);
         if (status != TW_OK) {
             tw_text_clear(&out);
-            return tw_fail(error, status, "the launches cannot be printed: %s", tw_status_text(status));
+            return tw_fail(error, status, "the launches cannot be printed: %s",
+                           tw_status_text(status));
         }
     }
     if (out.failed || !(*text = tw_text_take(&out))) {
@@ -33,7 +35,8 @@ uint64_t tw_trainer_memory(const tw_trainer *trainer)
     if (trainer->gradients)
         bytes *= 2;
     for (int i = 0; i < trainer->n_lines && !trainer->options.evaluate_only; i++)
-        bytes += tw_runner_memory(trainer->line[i].runner) + tw_runner_memory(trainer->line[i].updater.runner) +
+        bytes += tw_runner_memory(trainer->line[i].runner) +
+                 tw_runner_memory(trainer->line[i].updater.runner) +
                  tw_updater_memory(&trainer->line[i].updater);
     return bytes + (trainer->evaluator.runner ? tw_runner_memory(trainer->evaluator.runner) : 0);
 }
@@ -41,7 +44,8 @@ uint64_t tw_trainer_memory(const tw_trainer *trainer)
 tw_status tw_trainer_trace(tw_trainer *trainer, tw_error *error)
 {
     if (trainer->options.evaluate_only)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "a trainer made with evaluate_only has no steps to trace");
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "a trainer made with evaluate_only has no steps to trace");
     for (int i = 0; i < trainer->n_lines; i++) {
         TW_TRY(tw_runner_trace(trainer->line[i].runner, error));
         TW_TRY(tw_runner_trace(trainer->line[i].updater.runner, error));
@@ -66,7 +70,8 @@ static tw_status append(tw_runner *runner, tw_text *text)
 tw_status tw_trainer_trace_write(tw_trainer *trainer, const char *path, tw_error *error)
 {
     if (trainer->options.evaluate_only)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "a trainer made with evaluate_only has no steps to trace");
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "a trainer made with evaluate_only has no steps to trace");
     TW_TRY(tw_trainer_finish(trainer, error));
     tw_text text = {.context = trainer->context};
     tw_text_puts(&text, "[");
@@ -78,7 +83,8 @@ tw_status tw_trainer_trace_write(tw_trainer *trainer, const char *path, tw_error
     }
     tw_text_puts(&text, "]\n");
     if (status != TW_OK)
-        (void)tw_fail(error, status, "the trace cannot be put together: %s", tw_status_text(status));
+        (void)tw_fail(error, status, "the trace cannot be put together: %s",
+                      tw_status_text(status));
     else
         status = text.failed ? tw_fail_memory(error)
                              : tw_write_file(trainer->context, path, text.data, text.length, error);

@@ -23,13 +23,15 @@ static int output_index(const tw_recipe *recipe, const char *name)
     return -1;
 }
 
-tw_status tw_ports_create(tw_trainer *trainer, tw_runner *runner, int count, const char *const *names,
-                          tw_ports *ports, tw_error *error)
+tw_status tw_ports_create(tw_trainer *trainer, tw_runner *runner, int count,
+                          const char *const *names, tw_ports *ports, tw_error *error)
 {
     const tw_recipe *recipe = tw_runner_recipe(runner);
     ports->n_inputs = recipe->n_inputs;
-    ports->input = tw_arena_alloc(&trainer->arena, (size_t)(recipe->n_inputs + 1) * sizeof *ports->input);
-    ports->column = tw_arena_alloc(&trainer->arena, (size_t)(recipe->n_inputs + 1) * sizeof *ports->column);
+    ports->input =
+        tw_arena_alloc(&trainer->arena, (size_t)(recipe->n_inputs + 1) * sizeof *ports->input);
+    ports->column =
+        tw_arena_alloc(&trainer->arena, (size_t)(recipe->n_inputs + 1) * sizeof *ports->column);
     ports->output = tw_arena_alloc(&trainer->arena, (size_t)(count + 1) * sizeof *ports->output);
     if (!ports->input || !ports->column || !ports->output)
         return tw_fail_memory(error);
@@ -47,7 +49,8 @@ const void *const *tw_ports_columns(const tw_ports *ports, const void *const *in
     return ports->column;
 }
 
-tw_status tw_choices_split(tw_arena *arena, const char *text, const char *const **list, tw_error *error)
+tw_status tw_choices_split(tw_arena *arena, const char *text, const char *const **list,
+                           tw_error *error)
 {
     *list = NULL;
     if (!text)
@@ -55,7 +58,8 @@ tw_status tw_choices_split(tw_arena *arena, const char *text, const char *const 
     size_t count = 1;
     for (const char *c = text; *c; c++)
         count += *c == '\n';
-    const char **out = tw_arena_alloc(arena, (count + 1) * sizeof *out); /* zeroed: ends with NULL */
+    const char **out =
+        tw_arena_alloc(arena, (count + 1) * sizeof *out); /* zeroed: ends with NULL */
     if (!out)
         return tw_fail_memory(error);
     *list = out;
@@ -91,8 +95,8 @@ static void receive(void *user, int64_t n, const void *const *outputs)
     line->received++;
 }
 
-static tw_status forward_recipe(tw_trainer *t, const tw_line *line, const char *const *names, tw_recipe **recipe,
-                                tw_error *error)
+static tw_status forward_recipe(tw_trainer *t, const tw_line *line, const char *const *names,
+                                tw_recipe **recipe, tw_error *error)
 {
     const tw_recipe_options options = {
         .batch = t->options.batch,
@@ -120,8 +124,8 @@ static tw_status line_create(tw_trainer *t, tw_line *line, tw_error *error)
     TW_TRY(tw_choices_split(&t->arena, t->choices[line->index], &choices, error));
     tw_recipe *recipe = NULL;
     TW_TRY(forward_recipe(t, line, names, &recipe, error));
-    tw_status status = tw_updater_create(t->params, &t->caps, &line->optimizer, recipe->has_gradient, t->gradients,
-                                         &line->updater, error);
+    tw_status status = tw_updater_create(t->params, &t->caps, &line->optimizer,
+                                         recipe->has_gradient, t->gradients, &line->updater, error);
     if (status != TW_OK) {
         tw_recipe_destroy(&recipe);
         if (status == TW_ERROR_NAME && error)
@@ -157,7 +161,8 @@ static tw_status parse_lines(tw_trainer *t, tw_error *error)
         t->n_lines++;
     if (t->n_lines == 0)
         return tw_fail(error, TW_ERROR_NAME,
-                       "the model has no train line: add one, such as: train loss=loss optimizer=\"adam lr=0.001\"");
+                       "the model has no train line: add one, such as: train loss=loss "
+                       "optimizer=\"adam lr=0.001\"");
     t->line = tw_calloc(t->context, (size_t)t->n_lines, sizeof *t->line);
     t->choices = tw_calloc(t->context, (size_t)t->n_lines + 1, sizeof *t->choices);
     if (!t->line || !t->choices)
@@ -167,7 +172,8 @@ static tw_status parse_lines(tw_trainer *t, tw_error *error)
         t->line[i] = (tw_line){.trainer = t, .index = i, .spec = spec};
         tw_error local = {.code = TW_OK};
         if (tw_optimizer_parse(&t->arena, spec->optimizer, &t->line[i].optimizer, &local) != TW_OK)
-            return tw_fail_at(error, local.code, spec->line, local.column > 0 ? local.column : 1, "%s", local.text);
+            return tw_fail_at(error, local.code, spec->line, local.column > 0 ? local.column : 1,
+                              "%s", local.text);
     }
     return TW_OK;
 }
@@ -177,7 +183,8 @@ static tw_status copy_options(tw_trainer *t, const tw_trainer_options *options, 
     if (options)
         t->options = *options;
     if (t->options.batch < 0)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "batch %lld: give 1 or more", (long long)t->options.batch);
+        return tw_fail(error, TW_ERROR_ARGUMENT, "batch %lld: give 1 or more",
+                       (long long)t->options.batch);
     if (t->options.batch == 0)
         t->options.batch = 32;
     if (t->options.sizes &&
@@ -198,16 +205,18 @@ static tw_status create(tw_trainer *t, const tw_trainer_options *options, tw_err
     TW_TRY(tw_values_create(t, error));
     if (t->options.evaluate_only)
         return tw_evaluator_create(t, error);
-    const uint64_t bytes = (uint64_t)TW_MAX(t->params->table.elements, 1) * tw_caps_type_size(&t->caps, TW_F32);
+    const uint64_t bytes =
+        (uint64_t)TW_MAX(t->params->table.elements, 1) * tw_caps_type_size(&t->caps, TW_F32);
     TW_TRY(device->backend->buffer_create(device, bytes, &t->gradients, error));
     return tw_lines_create(t, error);
 }
 
-tw_status tw_trainer_create(tw_params *params, const tw_trainer_options *options, tw_trainer **trainer,
-                            tw_error *error)
+tw_status tw_trainer_create(tw_params *params, const tw_trainer_options *options,
+                            tw_trainer **trainer, tw_error *error)
 {
     if (!params || !trainer)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "tw_trainer_create: params and trainer must not be NULL");
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "tw_trainer_create: params and trainer must not be NULL");
     tw_trainer *t = tw_calloc(params->context, 1, sizeof *t);
     if (!t)
         return tw_fail_memory(error);
@@ -246,7 +255,10 @@ void tw_trainer_destroy(tw_trainer **trainer)
     *trainer = NULL;
 }
 
-int32_t tw_trainer_value_count(const tw_trainer *trainer) { return trainer->n_values; }
+int32_t tw_trainer_value_count(const tw_trainer *trainer)
+{
+    return trainer->n_values;
+}
 
 const char *tw_trainer_value_name(const tw_trainer *trainer, int32_t index)
 {
@@ -261,32 +273,39 @@ static tw_status check_numbers(const tw_trainer *t, tw_error *error)
     if (t->n_lines > 1)
         (void)snprintf(which, sizeof which, " of train line %d (%.80s)", t->bad_line + 1,
                        t->value[t->line[t->bad_line].first_value].name);
-    return tw_fail(error, TW_ERROR_NUMBER,
-                   "the loss%s became %s in step %llu: lower the learning rate, clip the gradients "
-                   "(global_clip_norm=1 in the optimizer's text), or look for such values in the data",
-                   which, isnan(t->bad_loss) ? "NaN" : "infinite", (unsigned long long)t->bad_step);
+    return tw_fail(
+        error, TW_ERROR_NUMBER,
+        "the loss%s became %s in step %llu: lower the learning rate, clip the gradients "
+        "(global_clip_norm=1 in the optimizer's text), or look for such values in the data",
+        which, isnan(t->bad_loss) ? "NaN" : "infinite", (unsigned long long)t->bad_step);
 }
 
-static tw_status line_step(tw_trainer *t, tw_line *line, int64_t n, const void *const *inputs, tw_error *error)
+static tw_status line_step(tw_trainer *t, tw_line *line, int64_t n, const void *const *inputs,
+                           tw_error *error)
 {
     double lr = 0;
     float user[2];
-    TW_TRY(tw_rate_at(&line->optimizer.rate, line->step, t->options.steps_per_epoch, t->total, &lr, error));
+    TW_TRY(tw_rate_at(&line->optimizer.rate, line->step, t->options.steps_per_epoch, t->total, &lr,
+                      error));
     tw_optimizer_scalars(&line->optimizer, lr, line->step, user);
-    const tw_runtime runtime = {
-        .n = n, .seed = t->options.seed, .step = (uint32_t)line->step, .line = (uint32_t)line->index};
-    TW_TRY(tw_runner_enqueue(line->runner, &runtime, tw_ports_columns(&line->ports, inputs), NULL, receive, line,
-                             error));
+    const tw_runtime runtime = {.n = n,
+                                .seed = t->options.seed,
+                                .step = (uint32_t)line->step,
+                                .line = (uint32_t)line->index};
+    TW_TRY(tw_runner_enqueue(line->runner, &runtime, tw_ports_columns(&line->ports, inputs), NULL,
+                             receive, line, error));
     TW_TRY(tw_updater_enqueue(&line->updater, user, error));
     line->step++;
     return TW_OK;
 }
 
-tw_status tw_trainer_step(tw_trainer *trainer, int64_t n, const void *const *inputs, tw_error *error)
+tw_status tw_trainer_step(tw_trainer *trainer, int64_t n, const void *const *inputs,
+                          tw_error *error)
 {
     if (n < 1 || n > trainer->options.batch)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "a step on %lld samples: the trainer was made for 1 to %lld",
-                       (long long)n, (long long)trainer->options.batch);
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "a step on %lld samples: the trainer was made for 1 to %lld", (long long)n,
+                       (long long)trainer->options.batch);
     if (trainer->options.evaluate_only)
         return tw_fail(error, TW_ERROR_ARGUMENT, "a trainer made with evaluate_only does no steps");
     TW_TRY(check_numbers(trainer, error));
@@ -329,6 +348,12 @@ tw_status tw_trainer_wait(tw_trainer *trainer, double *values, tw_error *error)
     return TW_OK;
 }
 
-void tw_trainer_cancel(tw_trainer *trainer) { atomic_store(&trainer->cancelled, 1); }
+void tw_trainer_cancel(tw_trainer *trainer)
+{
+    atomic_store(&trainer->cancelled, 1);
+}
 
-int64_t tw_trainer_epoch(const tw_trainer *trainer) { return trainer->course.epoch; }
+int64_t tw_trainer_epoch(const tw_trainer *trainer)
+{
+    return trainer->course.epoch;
+}

@@ -48,10 +48,10 @@ typedef struct tw_evaluator {
 
 /* How far tw_trainer_fit has come; part of a checkpoint. */
 typedef struct tw_course {
-    int64_t epoch;      /* done */
-    int64_t batches;    /* done in the epoch that follows */
-    int64_t stale;      /* epochs since the best one */
-    double best;        /* its loss; infinity before the first */
+    int64_t epoch;        /* done */
+    int64_t batches;      /* done in the epoch that follows */
+    int64_t stale;        /* epochs since the best one */
+    double best;          /* its loss; infinity before the first */
     int64_t batch, count; /* the batch size and number of samples by which `batches` counts */
     bool no_shuffle;
 } tw_course;
@@ -68,7 +68,8 @@ struct tw_trainer {
     tw_line *line;
     tw_value *value;
     double *sum; /* of each value times its samples, since the last wait */
-    const char **choices; /* by line, the evaluator's last: "stage=candidate\n..." to obey, or NULL */
+    const char *
+        *choices; /* by line, the evaluator's last: "stage=candidate\n..." to obey, or NULL */
     tw_evaluator evaluator;
     tw_course course;
     int64_t total; /* steps of the whole training, 0: not known */
@@ -79,18 +80,22 @@ struct tw_trainer {
 };
 
 /* ---- values.c ---- */
-/* Appends the nodes of metrics and penalties to the graph and lists the values. Errors: NAME, SHAPE, ... */
+/* Appends the nodes of metrics and penalties to the graph and lists the values. Errors: NAME,
+ * SHAPE, ... */
 tw_status tw_values_create(tw_trainer *trainer, tw_error *error);
 
 /* ---- trainer.c ---- */
-/* Fills *ports for a runner and the names of `count` values (NULL ones get -1). Arrays live in the arena. */
-tw_status tw_ports_create(tw_trainer *trainer, tw_runner *runner, int count, const char *const *names,
-                          tw_ports *ports, tw_error *error);
+/* Fills *ports for a runner and the names of `count` values (NULL ones get -1). Arrays live in the
+ * arena. */
+tw_status tw_ports_create(tw_trainer *trainer, tw_runner *runner, int count,
+                          const char *const *names, tw_ports *ports, tw_error *error);
 /* Picks the recipe's inputs out of the graph's. */
 const void *const *tw_ports_columns(const tw_ports *ports, const void *const *inputs);
 /* "stage=candidate\n..." as the list that tw_runner_options wants, in the arena; NULL for NULL. */
-tw_status tw_choices_split(tw_arena *arena, const char *text, const char *const **list, tw_error *error);
-/* Makes the lines' runners, again after trainer->choices has changed. Optimizer states begin anew. */
+tw_status tw_choices_split(tw_arena *arena, const char *text, const char *const **list,
+                           tw_error *error);
+/* Makes the lines' runners, again after trainer->choices has changed. Optimizer states begin anew.
+ */
 tw_status tw_lines_create(tw_trainer *trainer, tw_error *error);
 void tw_lines_destroy(tw_trainer *trainer);
 /* Waits for all steps, without touching the sums. Errors: NUMBER, DEVICE. */
@@ -100,20 +105,26 @@ void tw_trainer_means(const tw_trainer *trainer, double *values);
 void tw_trainer_reset_means(tw_trainer *trainer);
 
 /* ---- evaluate.c ---- */
-tw_status tw_evaluator_create(tw_trainer *trainer, tw_error *error); /* does nothing the second time */
+tw_status tw_evaluator_create(tw_trainer *trainer,
+                              tw_error *error); /* does nothing the second time */
 void tw_evaluator_destroy(tw_trainer *trainer);
 
 /* ---- checkpoint.c ---- */
-/* Writes model.tw, weights.safetensors where weights is true, and state.safetensors. All steps are done. */
-tw_status tw_checkpoint_write(tw_trainer *trainer, const char *folder, bool weights, tw_error *error);
+/* Writes model.tw, weights.safetensors where weights is true, and state.safetensors. All steps are
+ * done. */
+tw_status tw_checkpoint_write(tw_trainer *trainer, const char *folder, bool weights,
+                              tw_error *error);
 
 /* ---- log.c: log.jsonl and classes.txt of a run's folder ---- */
 /* Reads what the log holds up to and with an epoch, into text. A missing file is an empty one. */
-tw_status tw_log_read(tw_context *context, const char *folder, int64_t epoch, tw_text *text, tw_error *error);
+tw_status tw_log_read(tw_context *context, const char *folder, int64_t epoch, tw_text *text,
+                      tw_error *error);
 /* Appends an epoch's line. test may be NULL. */
-void tw_log_line(const tw_trainer *trainer, int64_t epoch, double seconds, const double *train, const double *test,
-                 tw_text *text);
-tw_status tw_log_write(tw_context *context, const char *folder, const tw_text *text, tw_error *error);
-tw_status tw_classes_write(tw_context *context, const char *folder, const tw_dataset *data, tw_error *error);
+void tw_log_line(const tw_trainer *trainer, int64_t epoch, double seconds, const double *train,
+                 const double *test, tw_text *text);
+tw_status tw_log_write(tw_context *context, const char *folder, const tw_text *text,
+                       tw_error *error);
+tw_status tw_classes_write(tw_context *context, const char *folder, const tw_dataset *data,
+                           tw_error *error);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An optimizer's tables, states and launches. The parameters lie in one buffer, so that a step is one launch: a
-// work-group takes a chunk of one parameter, whose penalties and clipping factor stand in the tables.
+// An optimizer's tables, states and launches. The parameters lie in one buffer, so that a step is
+// one launch: a work-group takes a chunk of one parameter, whose penalties and clipping factor
+// stand in the tables.
 #include "train/update.h"
 
 #include <math.h>
@@ -8,7 +9,12 @@
 /* Elements a chunk: enough work for a group, few enough that small networks occupy every core. */
 #define CHUNK 4096
 
-enum { CHUNKS, RANGES, SEGMENTS, STATES }; /* places in tw_updater.buffer, and numbers of external buffers */
+enum {
+    CHUNKS,
+    RANGES,
+    SEGMENTS,
+    STATES
+}; /* places in tw_updater.buffer, and numbers of external buffers */
 
 double tw_parameter_number(const tw_call *parameter, const char *name, double otherwise)
 {
@@ -39,7 +45,8 @@ static tw_status find_segments(tw_updater *u, const bool *has_gradient, tw_error
     }
     if (u->n_segments == 0)
         return tw_fail(error, TW_ERROR_NAME,
-                       "there is nothing to train: no trainable parameter that params= matches reaches the loss");
+                       "there is nothing to train: no trainable parameter that params= matches "
+                       "reaches the loss");
     return TW_OK;
 }
 
@@ -52,8 +59,8 @@ static bool regularised(const tw_updater *u)
 }
 
 /* A buffer of the device filled once from host memory. bytes: as the device stores them. */
-static tw_status filled_buffer(tw_params *params, const void *data, uint64_t bytes, tw_buffer **buffer,
-                               tw_error *error)
+static tw_status filled_buffer(tw_params *params, const void *data, uint64_t bytes,
+                               tw_buffer **buffer, tw_error *error)
 {
     tw_device *device = params->device;
     TW_TRY(device->backend->buffer_create(device, bytes, buffer, error));
@@ -62,8 +69,8 @@ static tw_status filled_buffer(tw_params *params, const void *data, uint64_t byt
 }
 
 /* The same from `count` numbers, stored as the device stores f32. */
-static tw_status filled_floats(tw_params *params, const double *data, uint64_t count, tw_buffer **buffer,
-                               tw_error *error)
+static tw_status filled_floats(tw_params *params, const double *data, uint64_t count,
+                               tw_buffer **buffer, tw_error *error)
 {
     if (tw_caps_type_size(&params->device->caps, TW_F32) == sizeof(double))
         return filled_buffer(params, data, count * sizeof(double), buffer, error);
@@ -164,14 +171,16 @@ static double clip_factor(double squares, double bound)
     return bound / fmax(norm, bound) + (norm - norm);
 }
 
-static void host_segment(const tw_updater *u, const tw_host_call *call, const tw_segment *segment, double scale)
+static void host_segment(const tw_updater *u, const tw_host_call *call, const tw_segment *segment,
+                         double scale)
 {
     const tw_optimizer *o = u->optimizer;
     const tw_param_slot *slot = &u->params->table.slot[segment->slot];
     double *p = call->out[0].data;
     const double *gradient = call->in[1].data;
     const double rate = (double)call->runtime->user[TW_USER_RATE] * segment->lr;
-    const double decay = segment->decays ? (double)call->runtime->user[TW_USER_DECAY] * segment->lr : 0;
+    const double decay =
+        segment->decays ? (double)call->runtime->user[TW_USER_DECAY] * segment->lr : 0;
     for (int64_t i = slot->offset; i < slot->offset + slot->count; i++) {
         double *state[TW_MAX_STATES] = {NULL};
         for (int k = 0; k < TW_MAX_STATES; k++)
@@ -213,18 +222,18 @@ static bool make_tensors(const tw_updater *u, tw_recipe *recipe, tensors *t)
     const tw_dim all = TW_DIM(u->params->table.elements);
     t->p = tw_recipe_tensor(recipe, "parameters", TW_F32, all, TW_SPACE_PARAMS, 0, 0);
     t->g = tw_recipe_tensor(recipe, "gradients", TW_F32, all, TW_SPACE_GRADIENTS, 0, 0);
-    t->chunks = tw_recipe_tensor(recipe, "chunks", TW_I32, TW_DIM(4 * (int64_t)u->n_chunks), TW_SPACE_EXTERNAL,
-                                 CHUNKS, 0);
-    t->ranges = tw_recipe_tensor(recipe, "ranges", TW_I32, TW_DIM(2 * (int64_t)u->n_segments), TW_SPACE_EXTERNAL,
-                                 RANGES, 0);
+    t->chunks = tw_recipe_tensor(recipe, "chunks", TW_I32, TW_DIM(4 * (int64_t)u->n_chunks),
+                                 TW_SPACE_EXTERNAL, CHUNKS, 0);
+    t->ranges = tw_recipe_tensor(recipe, "ranges", TW_I32, TW_DIM(2 * (int64_t)u->n_segments),
+                                 TW_SPACE_EXTERNAL, RANGES, 0);
     t->segments = tw_recipe_tensor(recipe, "segments", TW_F32, TW_DIM(4 * (int64_t)u->n_segments),
                                    TW_SPACE_EXTERNAL, SEGMENTS, 0);
     bool made = t->p >= 0 && t->g >= 0 && t->chunks >= 0 && t->ranges >= 0 && t->segments >= 0;
     for (int k = 0; k < TW_MAX_STATES; k++) {
         t->state[k] = -1;
         if (u->optimizer->has_state[k]) {
-            t->state[k] = tw_recipe_tensor(recipe, u->optimizer->kind->state[k], TW_F32, all, TW_SPACE_EXTERNAL,
-                                           STATES + k, 0);
+            t->state[k] = tw_recipe_tensor(recipe, u->optimizer->kind->state[k], TW_F32, all,
+                                           TW_SPACE_EXTERNAL, STATES + k, 0);
             made = made && t->state[k] >= 0;
         }
     }
@@ -237,8 +246,11 @@ static tw_reference *make_reference(tw_recipe *recipe, const tw_updater *u, cons
     if (!reference)
         return NULL;
     const tw_shape all = {.rank = 1, .dim = {TW_DIM(u->params->table.elements)}};
-    *reference = (tw_reference){.label = u->optimizer->kind->name, .function = host_update, .data = u,
-                                .n_in = 2 + TW_MAX_STATES, .n_out = 1 + TW_MAX_STATES};
+    *reference = (tw_reference){.label = u->optimizer->kind->name,
+                                .function = host_update,
+                                .data = u,
+                                .n_in = 2 + TW_MAX_STATES,
+                                .n_out = 1 + TW_MAX_STATES};
     for (int i = 0; i < reference->n_in; i++) {
         reference->in[i] = i == 0 ? t->p : i == 1 ? t->g : t->state[i - 2];
         reference->in_type[i] = TW_F32;
@@ -254,7 +266,9 @@ static tw_reference *make_reference(tw_recipe *recipe, const tw_updater *u, cons
 
 static int items(const tw_site *site)
 {
-    return site->caps->family == TW_FAMILY_SIMT ? (int)TW_MIN(256, TW_MAX(site->caps->max_work_group, 1)) : 1;
+    return site->caps->family == TW_FAMILY_SIMT
+               ? (int)TW_MIN(256, TW_MAX(site->caps->max_work_group, 1))
+               : 1;
 }
 
 static void add_tables(const tw_updater *u, tw_site *site, tw_launch *launch, const tensors *t)
@@ -270,9 +284,12 @@ static void add_tables(const tw_updater *u, tw_site *site, tw_launch *launch, co
 static int add_norms(const tw_updater *u, tw_site *site, tw_candidate *candidate, const tensors *t)
 {
     const tw_optimizer *o = u->optimizer;
-    const int sums = tw_candidate_workspace(site, candidate, TW_F32, TW_DIM(u->n_chunks), "squares");
-    const int scales = tw_candidate_workspace(site, candidate, TW_F32, TW_DIM(u->n_segments), "scales");
-    tw_launch *launch = tw_candidate_launch(site, candidate, "gradient_squares.cl", "gradient_squares");
+    const int sums =
+        tw_candidate_workspace(site, candidate, TW_F32, TW_DIM(u->n_chunks), "squares");
+    const int scales =
+        tw_candidate_workspace(site, candidate, TW_F32, TW_DIM(u->n_segments), "scales");
+    tw_launch *launch =
+        tw_candidate_launch(site, candidate, "gradient_squares.cl", "gradient_squares");
     tw_launch_in(site, launch, "P", t->p, TW_F32);
     tw_launch_in(site, launch, "G", t->g, TW_F32);
     add_tables(u, site, launch, t);
@@ -285,14 +302,16 @@ static int add_norms(const tw_updater *u, tw_site *site, tw_candidate *candidate
     tw_launch_out(site, launch, "SCALE", scales, TW_F32);
     tw_launch_define(site, launch, "ITEMS", items(site));
     tw_launch_define(site, launch, "SEGMENTS", u->n_segments);
-    tw_launch_define_float(site, launch, "CLIP_NORM", o->clip_norm > 0 ? o->clip_norm : o->global_clip_norm);
+    tw_launch_define_float(site, launch, "CLIP_NORM",
+                           o->clip_norm > 0 ? o->clip_norm : o->global_clip_norm);
     if (o->global_clip_norm > 0)
         tw_launch_define(site, launch, "WHOLE", 1);
     tw_launch_global(launch, 0, TW_DIM(1), 1, items(site));
     return scales;
 }
 
-/* BETA_1, and BETA_1_REST = 1 - beta_1, which is subtracted here because float would lose half of its digits. */
+/* BETA_1, and BETA_1_REST = 1 - beta_1, which is subtracted here because float would lose half of
+ * its digits. */
 static void define_constants(const tw_optimizer *o, tw_site *site, tw_launch *launch)
 {
     for (int i = 0; i < TW_MAX_CONSTANTS && o->kind->constant[i]; i++) {
@@ -330,8 +349,8 @@ static void add_candidate(const tw_updater *u, tw_site *site, const tensors *t)
     if (o->clip_value > 0)
         tw_launch_define_float(site, launch, "CLIP_VALUE", o->clip_value);
     tw_launch_global(launch, 0, TW_DIM(u->n_chunks), 1, items(site));
-    /* A proof feeds a kernel with random numbers, which the table of chunks must not be: tests/train holds the rules
-     * against their formulas instead. */
+    /* A proof feeds a kernel with random numbers, which the table of chunks must not be:
+     * tests/train holds the rules against their formulas instead. */
     if (candidate)
         candidate->verified = true;
 }
@@ -354,7 +373,8 @@ static tw_status make_recipe(tw_updater *u, tw_recipe *recipe, tw_error *error)
     return tw_recipe_close(recipe, stage, &site, error);
 }
 
-static tw_status make_runner(tw_updater *u, const tw_caps *caps, tw_buffer *gradients, tw_error *error)
+static tw_status make_runner(tw_updater *u, const tw_caps *caps, tw_buffer *gradients,
+                             tw_error *error)
 {
     tw_recipe *recipe = NULL;
     TW_TRY(tw_recipe_empty(u->params->context, caps, &recipe, error));
@@ -369,7 +389,8 @@ static tw_status make_runner(tw_updater *u, const tw_caps *caps, tw_buffer *grad
 }
 
 tw_status tw_updater_create(tw_params *params, const tw_caps *caps, const tw_optimizer *optimizer,
-                            const bool *has_gradient, tw_buffer *gradients, tw_updater *updater, tw_error *error)
+                            const bool *has_gradient, tw_buffer *gradients, tw_updater *updater,
+                            tw_error *error)
 {
     *updater = (tw_updater){.params = params, .optimizer = optimizer};
     tw_status status = find_segments(updater, has_gradient, error);

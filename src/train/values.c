@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a training reports: losses, metrics and penalties as nodes of the graph, under names that begin with "metric.".
+// What a training reports: losses, metrics and penalties as nodes of the graph, under names that
+// begin with "metric.".
 #include <ctype.h>
 
 #include "train/trainer.h"
 
 /* "metric.accuracy", or with several train lines "metric.gen.accuracy". */
-static const char *line_name(tw_trainer *t, const tw_line *line, const char *start, const char *name)
+static const char *line_name(tw_trainer *t, const tw_line *line, const char *start,
+                             const char *name)
 {
     if (t->n_lines == 1)
         return tw_arena_printf(&t->arena, "%s%s", start, name);
@@ -14,18 +16,21 @@ static const char *line_name(tw_trainer *t, const tw_line *line, const char *sta
     return tw_arena_printf(&t->arena, "%strain%d.%s", start, line->index + 1, name);
 }
 
-static tw_status scalar_node(const tw_line *line, const tw_node *node, const char *name, tw_error *error)
+static tw_status scalar_node(const tw_line *line, const tw_node *node, const char *name,
+                             tw_error *error)
 {
     if (node->shape.rank != 0 || node->type != TW_F32)
-        return tw_fail_at(error, TW_ERROR_SHAPE, line->spec->line, 1,
-                          "metrics=%s: \"%s\" is not a single f32 number that a batch could be judged by", name,
-                          node->name);
+        return tw_fail_at(
+            error, TW_ERROR_SHAPE, line->spec->line, 1,
+            "metrics=%s: \"%s\" is not a single f32 number that a batch could be judged by", name,
+            node->name);
     return TW_OK;
 }
 
-/* A metric is a node of the graph, or an operator's text, which is applied to the first two inputs of the loss. */
-static tw_status metric_node(tw_trainer *t, const tw_line *line, const char *text, const char *name, tw_node **node,
-                             tw_error *error)
+/* A metric is a node of the graph, or an operator's text, which is applied to the first two inputs
+ * of the loss. */
+static tw_status metric_node(tw_trainer *t, const tw_line *line, const char *text, const char *name,
+                             tw_node **node, tw_error *error)
 {
     tw_graph *graph = t->params->graph;
     const char *own = line_name(t, line, "metric.", name);
@@ -47,8 +52,8 @@ static tw_status metric_node(tw_trainer *t, const tw_line *line, const char *tex
     return scalar_node(line, *node, name, error);
 }
 
-static tw_status add_value(tw_trainer *t, tw_line *line, int *capacity, const char *name, const tw_node *node,
-                           tw_error *error)
+static tw_status add_value(tw_trainer *t, tw_line *line, int *capacity, const char *name,
+                           const tw_node *node, tw_error *error)
 {
     if (!tw_grow(t->context, &t->value, capacity, t->n_values, sizeof *t->value))
         return tw_fail_memory(error);
@@ -60,7 +65,8 @@ static tw_status add_value(tw_trainer *t, tw_line *line, int *capacity, const ch
     return TW_OK;
 }
 
-/* One of "accuracy,top_k_accuracy k=3": cuts it off *rest, blanks around it removed. NULL at the end. */
+/* One of "accuracy,top_k_accuracy k=3": cuts it off *rest, blanks around it removed. NULL at the
+ * end. */
 static char *next_metric(tw_trainer *t, const char **rest)
 {
     while (**rest == ',' || isspace((unsigned char)**rest))
@@ -88,7 +94,8 @@ static tw_status add_metrics(tw_trainer *t, tw_line *line, int *capacity, tw_err
 }
 
 /* sum + number * total(OPERATOR(parameter)) */
-static tw_node *penalty_term(tw_graph *g, tw_node *sum, tw_node *parameter, const char *operator, double number)
+static tw_node *penalty_term(tw_graph *g, tw_node *sum, tw_node *parameter, const char *operator,
+                             double number)
 {
     if (number == 0)
         return sum;
@@ -97,8 +104,8 @@ static tw_node *penalty_term(tw_graph *g, tw_node *sum, tw_node *parameter, cons
     return sum ? tw_emit2(g, sum, term, "add") : term;
 }
 
-/* l1 and l2 of what the line trains, which its loss includes as reported (Keras does so); its gradient is the
- * optimizer's part. */
+/* l1 and l2 of what the line trains, which its loss includes as reported (Keras does so); its
+ * gradient is the optimizer's part. */
 static tw_status add_penalty(tw_trainer *t, tw_line *line, tw_error *error)
 {
     tw_graph *graph = t->params->graph;
@@ -114,8 +121,10 @@ static tw_status add_penalty(tw_trainer *t, tw_line *line, tw_error *error)
         const tw_param_slot *slot = &t->params->table.slot[i];
         if (!slot->trainable || !tw_match(line->spec->params, slot->name))
             continue;
-        sum = penalty_term(graph, sum, slot->call->result[0], "abs", tw_parameter_number(slot->call, "l1", 0));
-        sum = penalty_term(graph, sum, slot->call->result[0], "square", tw_parameter_number(slot->call, "l2", 0));
+        sum = penalty_term(graph, sum, slot->call->result[0], "abs",
+                           tw_parameter_number(slot->call, "l1", 0));
+        sum = penalty_term(graph, sum, slot->call->result[0], "square",
+                           tw_parameter_number(slot->call, "l2", 0));
     }
     if (sum)
         line->penalty = name;

@@ -24,14 +24,15 @@ static tw_status fetch(tw_params *params, tw_safetensors_entry *entries, tw_erro
 
 tw_status tw_params_save(tw_params *params, const char *path, tw_error *error)
 {
-    tw_safetensors_entry *entries = tw_calloc(params->context, (size_t)params->table.count + 1, sizeof *entries);
+    tw_safetensors_entry *entries =
+        tw_calloc(params->context, (size_t)params->table.count + 1, sizeof *entries);
     if (!entries)
         return tw_fail_memory(error);
     static const tw_safetensors_pair metadata[] = {{"format", "thalweg"}};
     tw_status status = fetch(params, entries, error);
     if (status == TW_OK)
-        status = tw_safetensors_write(params->context, path, params->table.count, entries, TW_COUNT(metadata),
-                                      metadata, error);
+        status = tw_safetensors_write(params->context, path, params->table.count, entries,
+                                      TW_COUNT(metadata), metadata, error);
     for (int i = 0; i < params->table.count; i++)
         tw_free(params->context, entries[i].array.data);
     tw_free(params->context, entries);
@@ -68,7 +69,8 @@ static void shape_text(const tw_array *array, char *out, size_t size)
     size_t at = 0;
     out[0] = 0;
     for (int i = 0; i < array->rank && at < size; i++)
-        at += (size_t)snprintf(out + at, size - at, "%s%lld", i ? "," : "", (long long)array->dim[i]);
+        at +=
+            (size_t)snprintf(out + at, size - at, "%s%lld", i ? "," : "", (long long)array->dim[i]);
 }
 
 static bool same_shape(const tw_array *a, const tw_array *b)
@@ -105,7 +107,8 @@ static void compare_weight(loader *l, int index)
     char there[100], here[100], detail[240];
     shape_text(&tensor->array, there, sizeof there);
     shape_text(&own, here, sizeof here);
-    (void)snprintf(detail, sizeof detail, " is [%s] in the file and [%s] in the model", there, here);
+    (void)snprintf(detail, sizeof detail, " is [%s] in the file and [%s] in the model", there,
+                   here);
     list_add(&l->misshaped, name, detail);
 }
 
@@ -126,7 +129,8 @@ static tw_status refuse(const loader *l, tw_error *error)
     list_print(&l->misshaped, "misshaped", &text);
     const tw_status status =
         text.failed ? tw_fail_memory(error)
-                    : tw_fail(error, TW_ERROR_NAME, "%s does not fit the model%s (partial loading takes what fits)",
+                    : tw_fail(error, TW_ERROR_NAME,
+                              "%s does not fit the model%s (partial loading takes what fits)",
                               l->path, text.data);
     tw_text_clear(&text);
     return status;
@@ -140,11 +144,13 @@ static tw_status convert(const loader *l, void **data, tw_error *error)
         const char *name = tw_params_describe(l->params, i, &own, NULL);
         if (!l->fits[i])
             continue;
-        data[i] = tw_alloc(l->params->context, (size_t)tw_array_count(&own) * tw_type_size(own.type));
+        data[i] =
+            tw_alloc(l->params->context, (size_t)tw_array_count(&own) * tw_type_size(own.type));
         if (!data[i])
             return tw_fail_memory(error);
         tw_error why = {.code = TW_OK};
-        const tw_status status = tw_safetensors_copy(tw_safetensors_find(l->file, name), own.type, data[i], &why);
+        const tw_status status =
+            tw_safetensors_copy(tw_safetensors_find(l->file, name), own.type, data[i], &why);
         if (status != TW_OK)
             return tw_fail(error, status, "%s: %s: %s", l->path, name, why.text);
     }
@@ -157,8 +163,8 @@ static tw_status store(const loader *l, void *const *data, tw_error *error)
         tw_array own;
         const char *name = tw_params_describe(l->params, i, &own, NULL);
         if (data[i])
-            TW_TRY(tw_params_set(l->params, name, data[i], (size_t)tw_array_count(&own) * tw_type_size(own.type),
-                                 error));
+            TW_TRY(tw_params_set(l->params, name, data[i],
+                                 (size_t)tw_array_count(&own) * tw_type_size(own.type), error));
     }
     return TW_OK;
 }
@@ -180,12 +186,16 @@ static tw_status take(loader *l, bool partial, tw_error *error)
     return status;
 }
 
-tw_status tw_params_load(tw_params *params, const char *path, bool partial, int32_t *taken, tw_error *error)
+tw_status tw_params_load(tw_params *params, const char *path, bool partial, int32_t *taken,
+                         tw_error *error)
 {
     tw_safetensors *file = NULL;
     TW_TRY(tw_safetensors_read(params->context, path, &file, error));
-    loader l = {.params = params, .file = file, .path = path,
-                .missing.text.context = params->context, .extra.text.context = params->context,
+    loader l = {.params = params,
+                .file = file,
+                .path = path,
+                .missing.text.context = params->context,
+                .extra.text.context = params->context,
                 .misshaped.text.context = params->context};
     l.fits = tw_calloc(params->context, (size_t)params->table.count + 1, sizeof *l.fits);
     const tw_status status = l.fits ? take(&l, partial, error) : tw_fail_memory(error);

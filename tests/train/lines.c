@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Train lines: several in turn, what params= leaves alone, values and metrics, weights from files, memory that is out.
+// Train lines: several in turn, what params= leaves alone, values and metrics, weights from files,
+// memory that is out.
 #include <unistd.h>
 
 #include "failing.h"
@@ -50,22 +51,27 @@ static void in_turn_on(const char *device)
     session_close(&s);
 }
 
-static void in_turn_host(void) { in_turn_on("host"); }
+static void in_turn_host(void)
+{
+    in_turn_on("host");
+}
 static void in_turn_device(void)
 {
     if (have_device())
         in_turn_on(NULL);
 }
 
-static const char classifier[] = "thalweg 1\n"
-                                 "x = input f32[n,4]\n"
-                                 "label = input i32[n] classes=3\n"
-                                 "frozen = dense(x) units=5 act=relu trainable=no\n"
-                                 "logits = dense(frozen) units=3\n"
-                                 "loss = cross_entropy(logits, label)\n"
-                                 "apart = reduce_mean(logits)\n"
-                                 "train loss=loss optimizer=adam metrics=\"accuracy, top_k_accuracy k=2, apart\"\n";
-static const float rows[6][4] = {{1, 0, 0, 1}, {0, 1, 0, 2}, {0, 0, 1, 0}, {1, 1, 0, 0}, {3, 1, 2, 0}, {-1, 0, 1, 1}};
+static const char classifier[] =
+    "thalweg 1\n"
+    "x = input f32[n,4]\n"
+    "label = input i32[n] classes=3\n"
+    "frozen = dense(x) units=5 act=relu trainable=no\n"
+    "logits = dense(frozen) units=3\n"
+    "loss = cross_entropy(logits, label)\n"
+    "apart = reduce_mean(logits)\n"
+    "train loss=loss optimizer=adam metrics=\"accuracy, top_k_accuracy k=2, apart\"\n";
+static const float rows[6][4] = {{1, 0, 0, 1}, {0, 1, 0, 2}, {0, 0, 1, 0},
+                                 {1, 1, 0, 0}, {3, 1, 2, 0}, {-1, 0, 1, 1}};
 static const int32_t labels[6] = {0, 1, 2, 0, 1, 2};
 
 static void values_and_freezing(void)
@@ -81,13 +87,15 @@ static void values_and_freezing(void)
     CHECK_TEXT(tw_trainer_value_name(s.trainer, 3), "apart");
     CHECK_OK(tw_params_get(s.params, "frozen.weight", before, sizeof before, &s.error), s.error);
     CHECK_OK(tw_trainer_step(s.trainer, 4, (const void *[]){rows, labels}, &s.error), s.error);
-    CHECK_OK(tw_trainer_step(s.trainer, 2, (const void *[]){rows[4], labels + 4}, &s.error), s.error);
+    CHECK_OK(tw_trainer_step(s.trainer, 2, (const void *[]){rows[4], labels + 4}, &s.error),
+             s.error);
     CHECK_OK(tw_trainer_wait(s.trainer, value, &s.error), s.error);
     CHECK_NEAR(value[1] * 6, round(value[1] * 6), 1e-5); /* a mean over samples, not over batches */
     CHECK(value[2] >= value[1]);
     CHECK_OK(tw_params_get(s.params, "frozen.weight", after, sizeof after, &s.error), s.error);
     CHECK(memcmp(before, after, sizeof before) == 0);
-    CHECK(tw_trainer_step(s.trainer, 5, (const void *[]){rows, labels}, &s.error) == TW_ERROR_ARGUMENT);
+    CHECK(tw_trainer_step(s.trainer, 5, (const void *[]){rows, labels}, &s.error) ==
+          TW_ERROR_ARGUMENT);
     CHECK(tw_trainer_memory(s.trainer) > 0);
     session_close(&s);
 }
@@ -95,8 +103,8 @@ static void values_and_freezing(void)
 static void refuse(const char *train_line, tw_status code, const char *part)
 {
     char text[1000];
-    (void)snprintf(text, sizeof text, "%.*s%s", (int)(strstr(classifier, "train loss") - classifier), classifier,
-                   train_line);
+    (void)snprintf(text, sizeof text, "%.*s%s",
+                   (int)(strstr(classifier, "train loss") - classifier), classifier, train_line);
     session s = {.context = NULL};
     tw_status status = tw_context_create(NULL, &s.context, &s.error);
     if (status == TW_OK)
@@ -123,9 +131,10 @@ static void bad_lines(void)
 
 static void weights_that_do_not_fit(void)
 {
-    const char other[] = "thalweg 1\nx = input f32[n,4]\nfrozen = dense(x) units=5\nextra = dense(frozen) units=2\n"
-                         "logits = dense(extra) units=3\nlabel = input i32[n] classes=3\n"
-                         "loss = cross_entropy(logits, label)\ntrain loss=loss optimizer=sgd\n";
+    const char other[] =
+        "thalweg 1\nx = input f32[n,4]\nfrozen = dense(x) units=5\nextra = dense(frozen) units=2\n"
+        "logits = dense(extra) units=3\nlabel = input i32[n] classes=3\n"
+        "loss = cross_entropy(logits, label)\ntrain loss=loss optimizer=sgd\n";
     char file[] = "/tmp/thalweg-weights-XXXXXX";
     session s;
     const int handle = mkstemp(file);
@@ -139,10 +148,12 @@ static void weights_that_do_not_fit(void)
     if (session_open(&s, classifier, "host", NULL)) {
         float before[15], after[15];
         int32_t taken = 0;
-        CHECK_OK(tw_params_get(s.params, "logits.weight", before, sizeof before, &s.error), s.error);
+        CHECK_OK(tw_params_get(s.params, "logits.weight", before, sizeof before, &s.error),
+                 s.error);
         CHECK(tw_params_load(s.params, file, false, NULL, &s.error) == TW_ERROR_NAME);
         CHECK_HAS(s.error.text, "extra: extra.bias, extra.weight");
-        CHECK_HAS(s.error.text, "misshaped: logits.weight is [2,3] in the file and [5,3] in the model");
+        CHECK_HAS(s.error.text,
+                  "misshaped: logits.weight is [2,3] in the file and [5,3] in the model");
         CHECK_OK(tw_params_load(s.params, file, true, &taken, &s.error), s.error);
         CHECK(taken == 3); /* frozen's two and logits.bias */
         CHECK_OK(tw_params_get(s.params, "logits.weight", after, sizeof after, &s.error), s.error);
@@ -180,7 +191,8 @@ static void memory_out(void)
     tw_error error = {.text = ""};
     tw_status status = TW_ERROR_MEMORY;
     long fails = 0;
-    for (; (status == TW_ERROR_MEMORY || status == TW_ERROR_DEVICE_MEMORY) && fails < 20000; fails++) {
+    for (; (status == TW_ERROR_MEMORY || status == TW_ERROR_DEVICE_MEMORY) && fails < 20000;
+         fails++) {
         tw_context *context = NULL;
         memory.calls = 0;
         memory.fail_at = fails;
@@ -189,7 +201,8 @@ static void memory_out(void)
             status = everything(context, &error);
         tw_context_destroy(&context);
         if (memory.live != 0 || memory.wrong != 0) {
-            printf("# allocation %ld failing: %ld left, %d of wrong size\n", fails, memory.live, memory.wrong);
+            printf("# allocation %ld failing: %ld left, %d of wrong size\n", fails, memory.live,
+                   memory.wrong);
             tw_failures++;
             break;
         }
@@ -198,5 +211,5 @@ static void memory_out(void)
     CHECK(fails > 100);
 }
 
-TESTS(T(in_turn_host), T(in_turn_device), T(values_and_freezing), T(bad_lines), T(weights_that_do_not_fit),
-      T(memory_out))
+TESTS(T(in_turn_host), T(in_turn_device), T(values_and_freezing), T(bad_lines),
+      T(weights_that_do_not_fit), T(memory_out))

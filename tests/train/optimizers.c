@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each optimizer against its published formula in double, on the host and on the OpenCL device: five steps, with
-// schedules, clipping, penalties and decay.
+// Each optimizer against its published formula in double, on the host and on the OpenCL device:
+// five steps, with schedules, clipping, penalties and decay.
 #include "harness.h"
 #include "train.h"
 
@@ -9,7 +9,8 @@
 #define STEPS 5
 #define RATE 0.05
 
-/* loss = reduce_mean((x - w)^2) + mean((z - b)^2), whose gradients are known: 2 (w - x) / W and 2 (b - z) / B. */
+/* loss = reduce_mean((x - w)^2) + mean((z - b)^2), whose gradients are known: 2 (w - x) / W and 2
+ * (b - z) / B. */
 static const char model[] = "thalweg 1\n"
                             "x = input f32[n,5003]\n"
                             "z = input f32[n,7]\n"
@@ -31,14 +32,15 @@ typedef struct tensor {
 } tensor;
 
 typedef struct formula {
-    const char *optimizer; /* text without lr= */
+    const char *optimizer;  /* text without lr= */
     const char *attributes; /* of w */
-    void (*step)(tensor *t, double lr, int step); /* from 1; g is the gradient as the optimizer gets it */
-    void (*prepare)(tensor *w, tensor *b);        /* changes the gradients of both: clipping, penalties */
-    double (*rate)(int step);                     /* from 0; NULL: constant */
-    double first;                                 /* states begin with */
+    void (*step)(tensor *t, double lr,
+                 int step);                /* from 1; g is the gradient as the optimizer gets it */
+    void (*prepare)(tensor *w, tensor *b); /* changes the gradients of both: clipping, penalties */
+    double (*rate)(int step);              /* from 0; NULL: constant */
+    double first;                          /* states begin with */
     double l1, l2;
-    double w_rate;                                /* factor of w's learning rate; 0: 1 */
+    double w_rate; /* factor of w's learning rate; 0: 1 */
 } formula;
 
 static void plain(tensor *t, double lr, int step)
@@ -90,7 +92,8 @@ static void centered(tensor *t, double lr, int step)
     for (int i = 0; i < t->count; i++) {
         t->s[0][i] = 0.8 * t->s[0][i] + 0.2 * t->g[i] * t->g[i];
         t->s[1][i] = 0.8 * t->s[1][i] + 0.2 * t->g[i];
-        t->s[2][i] = 0.5 * t->s[2][i] + lr * t->g[i] / sqrt(t->s[0][i] - t->s[1][i] * t->s[1][i] + 1e-3);
+        t->s[2][i] =
+            0.5 * t->s[2][i] + lr * t->g[i] / sqrt(t->s[0][i] - t->s[1][i] * t->s[1][i] + 1e-3);
         t->w[i] -= t->s[2][i];
     }
 }
@@ -107,9 +110,18 @@ static void moments(tensor *t, double lr, int step, double beta_1, double beta_2
     }
 }
 
-static void adam(tensor *t, double lr, int step) { moments(t, lr, step, 0.9, 0.999, false); }
-static void fast_adam(tensor *t, double lr, int step) { moments(t, lr, step, 0.7, 0.9, false); }
-static void amsgrad(tensor *t, double lr, int step) { moments(t, lr, step, 0.9, 0.5, true); }
+static void adam(tensor *t, double lr, int step)
+{
+    moments(t, lr, step, 0.9, 0.999, false);
+}
+static void fast_adam(tensor *t, double lr, int step)
+{
+    moments(t, lr, step, 0.7, 0.9, false);
+}
+static void amsgrad(tensor *t, double lr, int step)
+{
+    moments(t, lr, step, 0.9, 0.5, true);
+}
 
 static void decayed_adam(tensor *t, double lr, int step)
 {
@@ -160,8 +172,14 @@ static void by_global_norm(tensor *w, tensor *b)
     scale(b, fmin(1, 0.1 / norm));
 }
 
-static double halves(int step) { return RATE * pow(0.5, step / 2); }
-static double falls(int step) { return RATE * pow(0.5, step / 2.0); }
+static double halves(int step)
+{
+    return RATE * pow(0.5, step / 2);
+}
+static double falls(int step)
+{
+    return RATE * pow(0.5, step / 2.0);
+}
 static double cosine(int step)
 {
     const double pi = 3.14159265358979323846;
@@ -186,12 +204,18 @@ static const formula formulas[] = {
     {.optimizer = "sgd clip_norm=0.01", .step = plain, .prepare = by_norm},
     {.optimizer = "sgd global_clip_norm=0.1", .step = plain, .prepare = by_global_norm},
     {.optimizer = "sgd", .attributes = " l1=0.01 l2=0.02", .step = plain, .l1 = 0.01, .l2 = 0.02},
-    {.optimizer = "sgd clip_norm=0.01", .attributes = " l1=0.01 l2=0.02", .step = plain, .prepare = by_norm,
-     .l1 = 0.01, .l2 = 0.02},
+    {.optimizer = "sgd clip_norm=0.01",
+     .attributes = " l1=0.01 l2=0.02",
+     .step = plain,
+     .prepare = by_norm,
+     .l1 = 0.01,
+     .l2 = 0.02},
     {.optimizer = "sgd", .attributes = " lr=0.25", .step = plain, .w_rate = 0.25},
     {.optimizer = "sgd schedule=step steps=2 rate=0.5", .step = plain, .rate = halves},
     {.optimizer = "sgd schedule=exponential steps=2 rate=0.5", .step = plain, .rate = falls},
-    {.optimizer = "sgd schedule=exponential steps=2 rate=0.5 staircase=yes", .step = plain, .rate = halves},
+    {.optimizer = "sgd schedule=exponential steps=2 rate=0.5 staircase=yes",
+     .step = plain,
+     .rate = halves},
     {.optimizer = "sgd schedule=cosine steps=2 warmup=2 alpha=0.1", .step = plain, .rate = cosine},
 };
 
@@ -257,8 +281,8 @@ static void follow(const formula *f, const char *device)
 {
     char text[1000], optimizer[200];
     session s;
-    (void)snprintf(optimizer, sizeof optimizer, "%.*s lr=%g%s", (int)strcspn(f->optimizer, " "), f->optimizer, RATE,
-                   f->optimizer + strcspn(f->optimizer, " "));
+    (void)snprintf(optimizer, sizeof optimizer, "%.*s lr=%g%s", (int)strcspn(f->optimizer, " "),
+                   f->optimizer, RATE, f->optimizer + strcspn(f->optimizer, " "));
     (void)snprintf(text, sizeof text, model, f->attributes ? f->attributes : "", optimizer);
     if (!session_open(&s, text, device, &(tw_trainer_options){.batch = 1}))
         return;

@@ -24,7 +24,8 @@ static inline void session_close(session *s)
 }
 
 /* device NULL: the first OpenCL device. A failure counts and is closed. */
-static inline bool session_open(session *s, const char *text, const char *device, const tw_trainer_options *options)
+static inline bool session_open(session *s, const char *text, const char *device,
+                                const tw_trainer_options *options)
 {
     const int before = tw_failures;
     *s = (session){.context = NULL};
@@ -34,7 +35,9 @@ static inline bool session_open(session *s, const char *text, const char *device
     if (tw_failures == before)
         CHECK_OK(tw_device_open(s->context, device, &s->device, &s->error), s->error);
     if (tw_failures == before)
-        CHECK_OK(tw_params_create(s->graph, s->device, options ? options->seed : 0, &s->params, &s->error), s->error);
+        CHECK_OK(tw_params_create(s->graph, s->device, options ? options->seed : 0, &s->params,
+                                  &s->error),
+                 s->error);
     if (tw_failures == before)
         CHECK_OK(tw_trainer_create(s->params, options, &s->trainer, &s->error), s->error);
     if (tw_failures == before)
