@@ -173,11 +173,13 @@ static int64_t epochs_of(const training *t)
 
 static int interrupted_end(training *t, const tw_error *error)
 {
+    const char *test = t->args->test;
     (void)cli_fail(CLI_INTERRUPTED, "%s", error->text);
     if (t->out)
-        (void)fprintf(stderr,
-                      "thalweg: go on with: thalweg train --resume %s --data %s --epochs %lld\n",
-                      t->out, t->args->data, (long long)epochs_of(t));
+        (void)fprintf(
+            stderr, "thalweg: go on with: thalweg train --resume %s --data %s%s%s --epochs %lld\n",
+            t->out, t->args->data, test ? " --test " : "", test ? test : "",
+            (long long)epochs_of(t));
     return CLI_INTERRUPTED;
 }
 
