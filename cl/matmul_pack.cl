@@ -12,11 +12,26 @@ __kernel void KERNEL(matmul_pack)(const int n, TW_IN(b), TW_OUT(packed))
 {
     USE_IN(b);
     USE_OUT(packed);
-    const int from = tw_group(0) * CHUNK, to = min(from + CHUNK, (int)(K)), first = tw_group(1) * TILE_WIDTH;
-    const int source = tw_group(2) * ((K) * N) + first * B_N;
-    const int target = (tw_group(2) * BLOCKS + tw_group(1)) * (K) * TILE_WIDTH;
+    const int to = min((tw_group(0) + 1) * CHUNK, (int)(K)), first = tw_group(1) * TILE_WIDTH;
+    const int source = tw_group(2) * ((K)*N) + first * B_N;
+    const int target = (tw_group(2) * BLOCKS + tw_group(1)) * (K)*TILE_WIDTH;
     const int count = min(TILE_WIDTH, N - first);
-    for (int k = from; k < to; k++) {
+    int k = tw_group(0) * CHUNK;
+#if TRANSPOSED
+    // VW rows at a time: whole vectors along k are read, because elements a row of b apart share few cache lines
+    for (; k + VW <= to; k += VW) {
+        float lanes[TILE_WIDTH][VW];
+        for (int j = 0; j < count; j++)
+            TW_CAT(vstore, VW)(LOAD(VW, b, source + k + j * B_N), 0, lanes[j]);
+        for (int i = 0; i < VW; i++) {
+            for (int j = 0; j < count; j++)
+                STORE(1, packed, target + (k + i) * TILE_WIDTH + j, lanes[j][i]);
+            for (int j = count; j < TILE_WIDTH; j++)
+                STORE(1, packed, target + (k + i) * TILE_WIDTH + j, 0.0f);
+        }
+    }
+#endif
+    for (; k < to; k++) {
         for (int j = 0; j < count; j++)
             STORE(1, packed, target + k * TILE_WIDTH + j, LOAD(1, b, source + k * B_K + j * B_N));
         for (int j = count; j < TILE_WIDTH; j++)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pooling of images x [n,H,W,C] to [n,OH,OW,C]: the largest value of each window and its number there (MAXIMUM), or the
-// mean of its pixels inside the image. Vectors run over channels.
+// mean of its pixels inside the image. INSIDE_ALL: there is no padding, so all are. Vectors run over channels.
 //
 // simd: a group computes a row of results. simt (VW 1): a work-item computes one result.
 #define POOL(WIDTH, image, oy, ox, c)                                                                                 \
     do {                                                                                                              \
         const int y0 = (oy)*SY - PT, x0 = (ox)*SX - PL;                                                               \
-        const int ky0 = max(0, -y0), ky1 = min(KH, H - y0), kx0 = max(0, -x0), kx1 = min(KW, W - x0);                 \
+        const int ky0 = INSIDE_ALL ? 0 : max(0, -y0), ky1 = INSIDE_ALL ? KH : min(KH, H - y0);                        \
+        const int kx0 = INSIDE_ALL ? 0 : max(0, -x0), kx1 = INSIDE_ALL ? KW : min(KW, W - x0);                        \
         const int at = (((image)*OH + (oy)) * OW + (ox)) * C + (c);                                                   \
         POOL_BEGIN(WIDTH)                                                                                             \
         for (int ky = ky0; ky < ky1; ky++)                                                                            \

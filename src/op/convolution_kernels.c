@@ -95,6 +95,7 @@ static int emit_pad(tw_site *site, tw_candidate *candidate, const padding *p)
     const int padded = tw_candidate_workspace(site, candidate, p->type, count, "padded");
     tw_launch *l = tw_candidate_launch(site, candidate, "convolution_pad.cl", "convolution_pad");
     define_plane(site, l, p->from, p->top, p->left);
+    tw_launch_define(site, l, "VW", tw_tile_columns(site->caps, 1, true).vw);
     tw_launch_define(site, l, "PH", p->to.h);
     tw_launch_define(site, l, "PW", p->to.w);
     tw_launch_define(site, l, "GROUPS", p->groups);

@@ -273,6 +273,7 @@ static void define_pool(tw_site *site, tw_launch *l, const pool *p, int vw)
     tw_launch_define(site, l, "SX", p->stride[1]);
     tw_launch_define(site, l, "PT", p->pad[0]);
     tw_launch_define(site, l, "PL", p->pad[1]);
+    tw_launch_define(site, l, "INSIDE_ALL", !p->pad[0] && !p->pad[1] && !p->pad[2] && !p->pad[3]);
     if (vw == 1) {
         tw_launch_define(site, l, "GROUP", TW_SIMT_GROUP);
         tw_launch_define_dim(site, l, "IMAGES", p->images);
