@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char *type_code(tw_type type)
 {
@@ -37,6 +38,13 @@ static int failed(npy_writer *w)
     return cli_fail(CLI_FAILED, "%s cannot be written: %s", w->path, strerror(why));
 }
 
+/* A device or a pipe, such as /dev/stdout: it is written to, not replaced. */
+static bool is_special(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
 int npy_begin(npy_writer *w, const char *path, const tw_array *array, int64_t count)
 {
     char header[512];
@@ -47,7 +55,8 @@ int npy_begin(npy_writer *w, const char *path, const tw_array *array, int64_t co
     if (strlen(path) >= sizeof w->path)
         return cli_fail(CLI_FAILED, "the path of the output is too long");
     (void)snprintf(w->path, sizeof w->path, "%s", path);
-    (void)snprintf(w->beside, sizeof w->beside, "%s.part", path);
+    if (!is_special(path))
+        (void)snprintf(w->beside, sizeof w->beside, "%s.part", path);
     int length =
         snprintf(header, sizeof header, "{'descr': '%c%s', 'fortran_order': False, 'shape': (%lld,",
                  byte_order(array->type), type_code(array->type), (long long)count);
@@ -59,7 +68,7 @@ int npy_begin(npy_writer *w, const char *path, const tw_array *array, int64_t co
            0) /* magic, version, length and header fill blocks of 64 bytes */
         header[length++] = ' ';
     header[length++] = '\n';
-    if (!(w->file = fopen(w->beside, "wb")))
+    if (!(w->file = fopen(w->beside[0] ? w->beside : path, "wb")))
         return failed(w);
     const unsigned char start[10] = {0x93,
                                      'N',
@@ -100,7 +109,7 @@ int npy_end(npy_writer *w)
 {
     FILE *file = w->file;
     w->file = NULL;
-    if (fclose(file) != 0 || rename(w->beside, w->path) != 0)
+    if (fclose(file) != 0 || (w->beside[0] && rename(w->beside, w->path) != 0))
         return failed(w);
     w->beside[0] = 0;
     return CLI_DONE;

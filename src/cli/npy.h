@@ -8,7 +8,7 @@
 
 typedef struct npy_writer {
     FILE *file;
-    char path[4096], beside[4200]; /* the file, and the one that becomes it */
+    char path[4096], beside[4200]; /* the file, and the one that becomes it ("": none, a device) */
     tw_type type;
 } npy_writer;
 

@@ -360,6 +360,11 @@ def full_disk():
     check((HERE / "full/state.safetensors").read_bytes() == before, "state")
     refused(1, "z.npy", "predict", "full", "--data", data, "--out", "z.npy", *HOST, preexec_fn=limit)
     check(not (HERE / "z.npy").exists() and not (HERE / "z.npy.part").exists(), "half a file")
+    os.mkfifo(HERE / "pipe")
+    reader = subprocess.Popen(["cat", str(HERE / "pipe")], stdout=subprocess.PIPE)
+    run("predict", "full", "--data", data, "--out", "pipe", *HOST)
+    check(reader.communicate(timeout=60)[0][:6] == b"\x93NUMPY", "through a pipe")
+    check((HERE / "pipe").is_fifo(), "a pipe was replaced by a file")
     with open("/dev/full", "w") as full:
         done = subprocess.run([THALWEG, "ops"], stdout=full, stderr=subprocess.PIPE, text=True)
     check(done.returncode == 1 and "could not be written" in done.stderr, done.stderr)
