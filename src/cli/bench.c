@@ -22,15 +22,18 @@ typedef struct bench {
     uint64_t device_bytes;
 } bench;
 
-/* Bytes of one batch of an input; 0 if a letter other than the batch is in its shape. */
+/* Bytes of one batch of an input; 0 if a letter other than the batch is in its shape, SIZE_MAX if
+ * there are more than can be counted. */
 static size_t input_bytes(const tw_node *node, int64_t batch)
 {
     int64_t dim[TW_MAX_RANK];
     const int32_t rank = tw_node_shape(node, dim);
     size_t bytes = tw_type_size(tw_node_type(node));
     for (int32_t i = 0; i < rank; i++) {
-        const int64_t size = dim[i] >= 0 ? dim[i] : i == 0 ? batch : 0;
-        bytes *= (size_t)size;
+        const size_t size = (size_t)(dim[i] >= 0 ? dim[i] : i == 0 ? batch : 0);
+        if (size > 0 && bytes > SIZE_MAX / size)
+            return SIZE_MAX;
+        bytes *= size;
     }
     return bytes;
 }
@@ -54,8 +57,14 @@ static int fill_inputs(bench *b)
                 "input %s has a size that is not known: bench needs models whose sizes are "
                 "fixed but for the batch",
                 tw_node_name(node));
+        if (bytes / tw_type_size(tw_node_type(node)) > INT32_MAX)
+            return cli_fail(
+                CLI_FAILED,
+                "input %s has more than 2^31 elements at batch %lld: take a smaller one",
+                tw_node_name(node), (long long)b->batch);
         if (!(b->input[i] = calloc(1, bytes)))
-            return cli_fail(CLI_FAILED, "out of memory");
+            return cli_fail(CLI_FAILED, "out of memory: take a smaller batch than %lld",
+                            (long long)b->batch);
     }
     if (tw_dataset_open(b->session.graph, "random", &data, &error) != TW_OK ||
         tw_dataset_start(data, b->batch, false, 0, 0, &error) != TW_OK) {

@@ -75,6 +75,8 @@ extern const cli_command cli_devices, cli_train, cli_eval, cli_predict, cli_benc
 /* Parses what follows the subcommand. Returns CLI_DONE, or CLI_USAGE after a line on stderr. */
 int cli_parse(const cli_command *command, int argc, char **argv, cli_args *args);
 void cli_help(const cli_command *command);
+/* How far a word is from another: letters to change, add or leave out. */
+size_t cli_distance(const char *a, const char *b);
 
 /* One line on stderr, "thalweg: ...". Returns the exit code: code itself. */
 int cli_fail(int code, const char *format, ...) TW_PRINTF(2, 3);

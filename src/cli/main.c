@@ -24,13 +24,42 @@ static void overview(void)
            "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no usable device, 130 interrupted.\n");
 }
 
+static const cli_command *find(const char *name)
+{
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
 static int unknown(const char *name)
 {
-    (void)cli_fail(
+    const char *near = NULL;
+    size_t least = 3;
+    for (int i = 0; i < COMMANDS; i++)
+        if (cli_distance(name, commands[i]->name) < least) {
+            least = cli_distance(name, commands[i]->name);
+            near = commands[i]->name;
+        }
+    if (near)
+        return cli_fail(CLI_USAGE, "there is no command \"%s\": did you mean %s?", name, near);
+    return cli_fail(
         CLI_USAGE,
         "there is no command \"%s\": there are devices, train, eval, predict, bench, ops and print",
         name);
-    return CLI_USAGE;
+}
+
+/* thalweg help [COMMAND] */
+static int help(int argc, char **argv)
+{
+    const cli_command *command = argc > 0 ? find(argv[0]) : NULL;
+    if (argc > 0 && !command)
+        return unknown(argv[0]);
+    if (command)
+        cli_help(command);
+    else
+        overview();
+    return CLI_DONE;
 }
 
 static int run(const cli_command *command, int argc, char **argv)
@@ -52,21 +81,18 @@ int main(int argc, char **argv)
         overview();
         return CLI_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
-        overview();
-        return CLI_DONE;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
+    int code = CLI_DONE;
+    const cli_command *command = find(argv[1]);
+    if (command)
+        code = run(command, argc - 2, argv + 2);
+    else if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+             strcmp(argv[1], "help") == 0)
+        code = help(argc - 2, argv + 2);
+    else if (strcmp(argv[1], "--version") == 0)
         printf("thalweg %s\n", tw_version());
-        return CLI_DONE;
-    }
-    for (int i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i]->name, argv[1]) == 0) {
-            int code = run(commands[i], argc - 2, argv + 2);
-            if (fflush(stdout) != 0 || ferror(stdout))
-                code = cli_fail(CLI_FAILED, "the output could not be written");
-            return code;
-        }
-    return unknown(argv[1]);
+    else
+        code = unknown(argv[1]);
+    if (fflush(stdout) != 0 || ferror(stdout))
+        code = cli_fail(CLI_FAILED, "the output could not be written");
+    return code;
 }

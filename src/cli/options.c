@@ -14,8 +14,8 @@ static const cli_option *find(const cli_command *command, const char *name, size
     return NULL;
 }
 
-/* Number of edits between two words, at most `limit` + 1; words are short. */
-static size_t distance(const char *a, const char *b)
+/* Number of edits between two words; words are short. */
+size_t cli_distance(const char *a, const char *b)
 {
     size_t row[40];
     const size_t n = strlen(b);
@@ -41,8 +41,8 @@ static int unknown(const cli_command *command, const char *name)
     const char *near = NULL;
     size_t least = 3;
     for (const cli_option *o = command->options; o->name; o++)
-        if (distance(name, o->name) < least) {
-            least = distance(name, o->name);
+        if (cli_distance(name, o->name) < least) {
+            least = cli_distance(name, o->name);
             near = o->name;
         }
     if (near)
@@ -141,7 +141,7 @@ static int parse_option(const cli_command *command, int argc, char **argv, int *
         return equals ? cli_fail(CLI_USAGE, "%s takes no value", o->name) : set(o, "", args);
     if (equals)
         return set(o, equals + 1, args);
-    if (*at + 1 >= argc)
+    if (*at + 1 >= argc || strncmp(argv[*at + 1], "--", 2) == 0) /* --name=--value is taken */
         return cli_fail(CLI_USAGE, "%s needs a value: %s", o->name, o->value);
     return set(o, argv[++*at], args);
 }

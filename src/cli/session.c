@@ -33,6 +33,9 @@ static void show_line(const char *path, int line, int column)
         const bool ends = strchr(text, '\n') != NULL;
         if (at == line) {
             text[strcspn(text, "\r\n")] = 0;
+            for (char *c = text; *c; c++) /* a binary file must not reach the terminal */
+                if ((unsigned char)*c < ' ' || *c == 127)
+                    *c = *c == '\t' ? ' ' : '?';
             (void)fprintf(stderr, "    %s\n", text);
             if (column >= 1 && column <= (int)strlen(text) + 1)
                 (void)fprintf(stderr, "    %*s^\n", column - 1, "");

@@ -55,6 +55,15 @@ static bool holds(const char *folder, const char *name)
     return cli_exists(path);
 }
 
+/* An empty file is nothing: a run that failed in its first epoch leaves an empty log. */
+static bool holds_something(const char *folder, const char *name)
+{
+    char path[4200];
+    struct stat status;
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    return stat(path, &status) == 0 && status.st_size > 0;
+}
+
 /* The output folder, before anything costs time: nothing that is there is written over unless it is
  * resumed. */
 static int check_out(const training *t)
@@ -77,7 +86,7 @@ static int check_out(const training *t)
     static const char *const files[] = {"state.safetensors", "weights.safetensors", "model.tw",
                                         "log.jsonl"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        if (holds(out, files[i]))
+        if (holds_something(out, files[i]))
             return cli_fail(CLI_FAILED,
                             "--out %s already holds a run (%s), which is not written over: go on "
                             "with it by --resume "

@@ -129,7 +129,12 @@ def help_and_version():
 @test
 def wrong_usage():
     model, data = points()
-    refused(2, "no command \"tain\"", "tain")
+    refused(2, "no command \"tain\": did you mean train?", "tain")
+    refused(2, "there are devices", "nonsense")
+    refused(2, "did you mean train?", "help", "trian")
+    check("thalweg train MODEL.tw" in run("help", "train").stdout, "help on a command")
+    refused(2, "--out needs a value", "train", model, "--data", data, "--out", "--epochs", 3)
+    refused(1, "smaller", "bench", EXAMPLES / "regression.tw", "--batch", 1000000000000, *HOST)
     refused(2, "did you mean --epochs", "train", model, "--data", data, "--epoch", 3)
     refused(2, "at least 1", "train", model, "--data", data, "--batch", 0)
     refused(2, "at least 1", "train", model, "--data", data, "--batch", "-4")
@@ -331,6 +336,9 @@ def output_folders():
     before = (HERE / "taken/weights.safetensors").read_bytes()
     refused(1, "--resume", "train", model, "--data", data, "--out", "taken", *HOST)
     check((HERE / "taken/weights.safetensors").read_bytes() == before, "written over")
+    wild = write("wild.tw", MLP.replace("adam lr=0.01", "sgd lr=1e30"))
+    refused(1, "the loss became", "train", wild, "--data", data, "--batch", 16, "--out", "wild", *HOST)
+    run("train", model, "--data", data, "--out", "wild", *HOST)  # a run that never got anywhere is in nobody's way
     write("a-file", "")
     refused(1, "is a file", "train", model, "--data", data, "--out", "a-file", *HOST)
     refused(1, "a-file", "train", model, "--data", data, "--out", "a-file/run", *HOST)
@@ -405,8 +413,9 @@ def bad_models():
     refused(1, "train line", "train", no_loss, "--data", data, *HOST)
     refused(1, "none.tw", "train", "none.tw", "--data", data, *HOST)
     refused(1, "", "train", write("empty.tw", ""), "--data", data, *HOST)
-    (HERE / "binary.tw").write_bytes(bytes(range(256)) * 10)
-    refused(1, "", "train", "binary.tw", "--data", data, *HOST)
+    (HERE / "binary.tw").write_bytes(bytes([0x1b, 0x07]) + bytes(range(256)) * 10)
+    told = refused(1, "no model", "train", "binary.tw", "--data", data, *HOST, errors="replace")
+    check("\x1b" not in told and "\x07" not in told, "control characters")
     refused(2, "folder", "train", ".", "--data", data, *HOST)
 
 
