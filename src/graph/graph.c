@@ -49,7 +49,7 @@ static void keep_error(tw_graph *g, tw_status status, int column, const char *se
 {
     if (g->status != TW_OK)
         return;
-    if (column == 0)
+    if (column == 0 || g->generated)
         column = g->column;
     if (g->line)
         tw_fail(&g->error, status, "line %d, column %d: %s", g->line, column, sentence);
@@ -170,4 +170,19 @@ tw_node *tw_graph_input(const tw_graph *graph, int32_t index)
 int64_t tw_input_classes(const tw_node *node)
 {
     return node && tw_is_input(node->call) ? tw_attr_int(node->call, "classes") : 0;
+}
+
+tw_status tw_input_expect_classes(tw_node *node, int64_t classes, tw_error *error)
+{
+    if (!node || !tw_is_input(node->call) || (node->type != TW_I32 && node->type != TW_U8))
+        return TW_OK;
+    tw_attr *attr = &node->call->attr[tw_attribute_index(node->call->op->attributes, "classes")];
+    if (attr->absent)
+        *attr = (tw_attr){.given = true, .i = classes};
+    if (attr->i <= classes)
+        return TW_OK;
+    return tw_fail(error, TW_ERROR_SHAPE,
+                   "labels of %s are from 0 to %lld by its classes=%lld, but there are only %lld "
+                   "classes here",
+                   node->name, (long long)attr->i - 1, (long long)attr->i, (long long)classes);
 }

@@ -93,7 +93,8 @@ struct tw_graph {
     bool bound,
         training; /* made by tw_graph_bind: composites are expanded as they are emitted; and how */
     int depth;    /* expansions within expansions */
-    int line, column;       /* where the text being parsed stands, 0 outside a parse */
+    int line, column; /* where the text being parsed stands, 0 outside a parse */
+    bool generated; /* the text being read is an operator's: its columns mean nothing to the user */
     struct tw_scope *scope; /* the block whose call is being expanded: prefix of names, counters */
     struct tw_names *names; /* name -> call, and counters by operator; graph/names.c */
 };
@@ -132,6 +133,11 @@ bool tw_attr_ints(const tw_call *call, const char *name, int count, int64_t *out
 /* Axis attribute values, negative from the end, as a bit mask; false if out of range or doubled.
  * Absent: all axes. */
 bool tw_attr_axes(const tw_call *call, const char *name, int rank, unsigned *mask);
+
+/* ---- for infer: what an operator's use of an input says about it ---- */
+/* The node's values serve as class numbers below `classes`. An input without classes= gets it, so
+ * that data are checked against it; one with more is an error. */
+tw_status tw_input_expect_classes(tw_node *node, int64_t classes, tw_error *error);
 
 /* ---- reading ---- */
 bool tw_is_input(const tw_call *call);

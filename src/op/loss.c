@@ -90,6 +90,9 @@ static tw_status cross_entropy_infer(tw_call *call, tw_error *error)
         TW_TRY(check_count(call, 1, x, error));
     else
         TW_TRY(check_count(call, 1, &samples, error));
+    if (tw_dim_fixed(classes) &&
+        !tw_dim_equal(tw_shape_count(&call->input[1]->shape), tw_shape_count(x)))
+        TW_TRY(tw_input_expect_classes(call->input[1], classes.scale, error));
     TW_TRY(check_weight(call, 2, &samples, error));
     if (call->n_inputs > 3 && call->input[3]) {
         const tw_shape want = {1, {classes}};
