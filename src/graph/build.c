@@ -36,8 +36,8 @@ const tw_operator *tw_operator_find(const tw_operator *const *const *operators, 
 
 const tw_operator *tw_build_operator(tw_graph *g, tw_span word)
 {
-    const char *candidates[512];
-    int count = 0;
+    const char *candidates[512] = {"train", "block", "end", "return"}; /* begin lines as well */
+    int count = 4;
     const char *name = tw_arena_text(&g->arena, word.at, word.length);
     const tw_operator *op = name ? tw_operator_find(g->operators, name) : NULL;
     tw_error error = {0};

@@ -12,7 +12,11 @@ static tw_node *emit(tw_graph *g, int count, tw_node *const *inputs, const char 
     const int length = tw_vformat(text, sizeof text, format, args);
     if (length < 0 || length >= (int)sizeof text)
         return tw_poison(g, TW_ERROR_INTERNAL, "an operator's text is too long: %.60s...", format);
-    return tw_op(g, text, count, inputs);
+    const bool generated = g->generated;
+    g->generated = true;
+    tw_node *node = tw_op(g, text, count, inputs);
+    g->generated = generated;
+    return node;
 }
 
 tw_node *tw_emit(tw_graph *g, int count, tw_node *const *inputs, const char *format, ...)

@@ -2,12 +2,12 @@
 // Names in model text: which node each stands for, and what was meant where there is none.
 #include "graph/parse.h"
 
-/* Line of a later statement that makes the name; 0: there is none. */
+/* Line of the statement that makes the name, this one or a later; 0: there is none. */
 static int defined_later(const frame *f, tw_span name)
 {
     tw_lexer lexer = f->lexer;
     tw_error error;
-    for (tw_lex_next_line(&lexer); lexer.at < lexer.end; tw_lex_next_line(&lexer)) {
+    for (lexer.at = lexer.line_start; lexer.at < lexer.end; tw_lex_next_line(&lexer)) {
         tw_span word;
         if (f->block && tw_lex_name(&lexer, "", &word, &error) == TW_OK &&
             tw_span_is(word, "end") && tw_lex_line_end(&lexer))
@@ -29,6 +29,10 @@ static int defined_later(const frame *f, tw_span name)
 static bool unknown_name(parser *p, const frame *f, tw_span span, const char *name)
 {
     const int line = defined_later(f, span);
+    if (line && line == p->g->line)
+        return tw_parse_fail(p, span, TW_ERROR_NAME,
+                             "\"%.*s\" would depend on itself: models have no cycles",
+                             TW_SPAN(span));
     if (line)
         return tw_parse_fail(p, span, TW_ERROR_NAME,
                              "\"%.*s\" is used before it is defined, in line %d", TW_SPAN(span),

@@ -85,11 +85,14 @@ static tw_node *make_weight(tw_graph *g, tw_call *call, int input, const tw_weig
         tw_text_clear(&text);
         return tw_poison_memory(g);
     }
+    const bool generated = g->generated;
+    g->generated = true;
     tw_lex_start(&lexer, text.data, text.length, 0);
     if (tw_lex_statement(&lexer, &s, &error) != TW_OK)
         tw_poison_error(g, name, &error);
     else
         node = tw_build(g, parameter, &s, name, 0, NULL);
+    g->generated = generated;
     tw_text_clear(&text);
     if (node)
         node->call->owner = call;

@@ -23,6 +23,11 @@ static bool dense_weight(const tw_call *call, int input, tw_weight_spec *spec, t
                           tw_shape_text(x, text));
         return false;
     }
+    if (units < 1 || units > INT32_MAX) {
+        *status = tw_fail(error, TW_ERROR_SHAPE, "units=%" PRId64 " must be from 1 to %d", units,
+                          INT32_MAX);
+        return false;
+    }
     *spec = (tw_weight_spec){
         call->input[0]->type, {2, {x->dim[x->rank - 1], TW_DIM(units)}}, "glorot_uniform", true};
     return true;

@@ -18,16 +18,29 @@ static bool is_activation(const tw_operator *op)
            (op->row && !strchr(op->inputs, ' '));
 }
 
+static tw_status unknown_activation(const tw_graph *g, const char *act, tw_error *error)
+{
+    const char *names[256];
+    int count = 0;
+    for (const tw_operator *const *const *file = g->operators; *file; file++)
+        for (const tw_operator *const *op = *file; *op && count < TW_COUNT(names); op++)
+            if (is_activation(*op))
+                names[count++] = (*op)->name;
+    const int near = tw_nearest(act, names, count);
+    if (near >= 0)
+        return tw_fail(error, TW_ERROR_NAME, "act=%s is no activation; did you mean \"%s\"?", act,
+                       names[near]);
+    return tw_fail(error, TW_ERROR_NAME,
+                   "act=%s is no activation; relu, tanh, sigmoid, gelu, softmax are some", act);
+}
+
 static tw_status check_activation(const tw_call *call, tw_error *error)
 {
     const char *act = tw_attr_text(call, "act");
     if (strcmp(act, "none") == 0)
         return TW_OK;
     const tw_operator *op = tw_operator_find(call->graph->operators, act);
-    if (!op || !is_activation(op))
-        return tw_fail(error, TW_ERROR_NAME,
-                       "act=%s is no activation; relu, tanh, sigmoid, gelu, softmax are some", act);
-    return TW_OK;
+    return op && is_activation(op) ? TW_OK : unknown_activation(call->graph, act, error);
 }
 
 tw_status tw_layer_check(const tw_call *call, int64_t units, tw_error *error)
