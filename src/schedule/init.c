@@ -277,12 +277,12 @@ static void measure(tw_filling *f, const tw_param_slot *slot)
     f->fan_in = rank >= 2 ? (double)(dim[rank - 2] * field) : f->fan_out;
 }
 
-/* The same failure, its sentence led by the weight's name. */
+/* The same failure, its sentence led by the weight's name, at the line that makes the weight. */
 static tw_status blame(const tw_param_slot *slot, tw_status status, const tw_error *cause,
                        tw_error *error)
 {
-    return tw_fail_at(error, status, cause->line, cause->column, "%s: %.900s", slot->name,
-                      cause->text);
+    return tw_fail_at(error, status, slot->call->line, slot->call->line ? 1 : 0, "%s: %.900s",
+                      slot->name, cause->text);
 }
 
 tw_status tw_init_values(tw_context *context, const tw_param_slot *slot, uint64_t seed,

@@ -129,7 +129,7 @@ static tw_status line_create(tw_trainer *t, tw_line *line, tw_error *error)
     if (status != TW_OK) {
         tw_recipe_destroy(&recipe);
         if (status == TW_ERROR_NAME && error)
-            error->line = line->spec->line; /* nothing to train */
+            error->line = line->spec->line, error->column = 1; /* nothing to train */
         return status;
     }
     const tw_runner_options options = {
