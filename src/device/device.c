@@ -70,7 +70,8 @@ static bool is_meant(const tw_device_info *info, const char *select)
         return true;
     if (is_number_pair(select))
         return strcmp(info->selector, select) == 0;
-    return contains(info->name, select) || contains(info->platform, select);
+    return contains(info->name, select) || contains(info->platform, select) ||
+           contains(info->version, select); /* "pocl" stands only here */
 }
 
 /* The best of those meant: usable before unusable; without a selector GPUs before others; then the
