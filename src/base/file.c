@@ -2,8 +2,10 @@
 // Files read and written whole, and folders. Messages do not go through strerror: it follows the
 // locale and is not safe among threads.
 #include "base/text.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -260,6 +262,42 @@ tw_status tw_write_file(tw_context *context, const char *path, const void *data,
                         tw_error *error)
 {
     return tw_write_parts(context, path, 1, &(tw_part){data, length}, error);
+}
+
+/* Does "model.tw.4711.0.tmp" stem from a writer of "model.tw" that is no longer there? */
+static bool is_leftover(const char *entry, const char *name)
+{
+    const size_t length = strlen(name);
+    int64_t process = 0;
+    if (strncmp(entry, name, length) != 0 || entry[length] != '.')
+        return false;
+    const char *number = entry + length + 1;
+    const size_t digits = strspn(number, "0123456789");
+    if (!tw_parse_int(number, digits, &process) || process < 1 || number[digits] != '.')
+        return false;
+    const char *end = number + digits + 1;
+    end += strspn(end, "0123456789");
+    return strcmp(end, ".tmp") == 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+void tw_remove_leftovers(tw_context *context, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    tw_text file = {.context = context};
+    tw_text_append(&file, path, (size_t)(name - path));
+    const size_t length = file.length;
+    DIR *folder = file.failed ? NULL : opendir(length ? file.data : ".");
+    for (const struct dirent *e; folder && (e = readdir(folder));)
+        if (is_leftover(e->d_name, name)) {
+            tw_text full = {.context = context};
+            tw_text_printf(&full, "%.*s%s", (int)length, path, e->d_name);
+            if (!full.failed)
+                (void)unlink(full.data);
+            tw_text_clear(&full);
+        }
+    if (folder)
+        (void)closedir(folder);
+    tw_text_clear(&file);
 }
 
 /* ---- folders ---- */

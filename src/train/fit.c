@@ -195,6 +195,20 @@ static tw_status run(fit *f, tw_error *error)
     return TW_OK;
 }
 
+/* A training that was killed while it wrote may have left parts of files. */
+static void remove_leftovers(tw_context *context, const char *folder)
+{
+    static const char *const files[] = {"model.tw", "weights.safetensors", "state.safetensors",
+                                        "log.jsonl", "classes.txt"};
+    for (int i = 0; i < TW_COUNT(files); i++) {
+        tw_text path = {.context = context};
+        tw_text_printf(&path, "%s/%s", folder, files[i]);
+        if (!path.failed)
+            tw_remove_leftovers(context, path.data);
+        tw_text_clear(&path);
+    }
+}
+
 /* What is refused or made before the first step: better now than after an epoch. */
 static tw_status prepare(fit *f, tw_error *error)
 {
@@ -220,6 +234,7 @@ static tw_status prepare(fit *f, tw_error *error)
     if (!f->options->out)
         return TW_OK;
     TW_TRY(tw_make_folder(t->context, f->options->out, error));
+    remove_leftovers(t->context, f->options->out);
     TW_TRY(tw_log_read(t->context, f->options->out, t->course.epoch, &f->log, error));
     TW_TRY(tw_log_write(t->context, f->options->out, &f->log, error));
     return tw_classes_write(t->context, f->options->out, f->data, error);
