@@ -28,6 +28,11 @@ static int peek(tw_records *r, tw_error *error)
     if (r->at == r->length && r->status == TW_OK) {
         r->at = r->length = 0;
         r->status = tw_stream_read(r->stream, r->buffer, sizeof r->buffer, &r->length, error);
+        if (r->status == TW_OK && memchr(r->buffer, 0, r->length))
+            r->status = tw_fail(error, TW_ERROR_FORMAT,
+                                "'%s' holds bytes of value 0: it is no text, or text in UTF-16; "
+                                "save it as UTF-8",
+                                tw_stream_path(r->stream));
         if (r->status != TW_OK)
             r->length = 0;
     }
