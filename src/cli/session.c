@@ -163,6 +163,9 @@ static int load_weights(const cli_args *args, cli_session *session)
         return CLI_DONE;
     if (tw_params_load(session->params, session->weights, args->partial, &taken, &error) != TW_OK)
         return cli_error(&error, NULL);
+    if (args->partial && taken == 0)
+        return cli_fail(CLI_FAILED, "%s holds none of the model's weights in their shapes",
+                        session->weights);
     if (args->partial && !args->json)
         (void)fprintf(stderr, "thalweg: took %d of %d weights from %s\n", (int)taken,
                       (int)tw_params_count(session->params), session->weights);

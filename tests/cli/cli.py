@@ -333,7 +333,11 @@ def interrupt():
     _, errors = child.communicate(timeout=120)
     check(child.returncode == 130 and "cancelled" in errors and "--resume cut" in errors, f"{child.returncode} {errors}")
     epochs = len((HERE / "cut/log.jsonl").read_text().splitlines())
+    mine = HERE / f"cut/model.tw.{os.getpid()}.0.tmp"  # of a process that lives
+    for left in (mine, HERE / f"cut/state.safetensors.{child.pid}.0.tmp"):
+        left.write_text("half")
     run("train", "--resume", "cut", "--data", data, "--epochs", epochs + 1, *HOST)
+    check([p for p in (HERE / "cut").iterdir() if p.suffix == ".tmp"] == [mine], "parts of files stay")
 
 
 @test
@@ -460,6 +464,10 @@ def bad_csv():
     bad_data("labels from 0 to 1", "csv:range.csv,label=label", "unbounded.tw")
     write("none.csv", "")
     bad_data("none.csv", "csv:none.csv,label=label")
+    (HERE / "utf16.csv").write_text("a,b,c,label\n1,2,3,0\n", encoding="utf-16")
+    bad_data("UTF-16", "csv:utf16.csv,label=label")
+    (HERE / "zero.csv").write_bytes(b"a,b,c,label\n1,2\0junk,3,0\n")
+    bad_data("value 0", "csv:zero.csv,label=label")
     write("quote.csv", "a,b,c,label\n1,\"2,3,0\n")
     bad_data("quote.csv", "csv:quote.csv,label=label")
     bad_data("", "cvs:points.csv")
@@ -551,6 +559,9 @@ def bad_weights():
     bad("", safetensors("over.safetensors", {"a": {**entry, "data_offsets": [0, 8000]}}, bytes(8)))
     done = run("eval", "mlp.tw", "--weights", "few.safetensors", "--partial", "--data", data, *HOST)
     check("took 1 of 4" in done.stderr, done.stderr)
+    safetensors("foreign.safetensors", {"other": entry}, bytes(8))
+    refused(1, "none of the model's weights", "eval", "mlp.tw", "--weights", "foreign.safetensors", "--partial", "--data",
+            data, *HOST)
     run("train", "mlp.tw", "--data", data, "--weights", folder / "weights.safetensors", *HOST)
     other = write("wide.tw", MLP.replace("units=8", "units=9"))
     told = refused(1, "misshaped", "train", other, "--data", data, "--weights", folder / "weights.safetensors", *HOST)
