@@ -45,6 +45,11 @@ static tw_status batch_norm_infer(tw_call *call, tw_error *error)
     TW_TRY(tw_expect_real(call, X, error));
     if (x->rank < 1)
         return tw_fail(error, TW_ERROR_SHAPE, "x needs at least one axis");
+    const double momentum = tw_attr_float(call, "momentum");
+    if (!(momentum >= 0 && momentum <= 1))
+        return tw_fail(error, TW_ERROR_DATA, "momentum must be from 0 to 1");
+    if (!(tw_attr_float(call, "epsilon") > 0))
+        return tw_fail(error, TW_ERROR_DATA, "epsilon must be above 0");
     for (int i = SCALE; i < call->n_inputs; i++)
         if (call->input[i] && !tw_shape_equal(&call->input[i]->shape, &want))
             return tw_fail(error, TW_ERROR_SHAPE, "%s is %s, but must be %s",

@@ -29,8 +29,9 @@ tw_status tw_ints_of(const tw_call *call, const char *name, int count, int64_t l
     for (int i = 0; i < count; i++)
         if (values[i] < least || values[i] > (1 << 24))
             return tw_fail(error, TW_ERROR_SHAPE,
-                           "%s=%" PRId64 " is not possible: the least is %" PRId64, name, values[i],
-                           least);
+                           "%s=%" PRId64 " is not possible: the least is %" PRId64
+                           ", the most 16777216",
+                           name, values[i], least);
     return TW_OK;
 }
 
