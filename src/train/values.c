@@ -60,6 +60,10 @@ static tw_status add_value(tw_trainer *t, tw_line *line, int *capacity, const ch
     const char *shown = line_name(t, line, "", name);
     if (!shown)
         return tw_fail_memory(error);
+    for (int i = line->first_value; i < t->n_values; i++)
+        if (strcmp(t->value[i].name, shown) == 0)
+            return tw_fail_at(error, TW_ERROR_NAME, line->spec->line, 1,
+                              "metrics=: \"%s\" stands twice; the loss is always among them", name);
     t->value[t->n_values++] = (tw_value){.name = shown, .node = node->name};
     line->n_values++;
     return TW_OK;
