@@ -76,8 +76,9 @@ static bool bind_dim(binding *b, const tw_call *call, tw_dim *dim)
         if (!b->size[c - 'a'])
             return tw_poison(
                 b->to, TW_ERROR_NAME,
-                "%s: the size %c is not bound; give it a number, as in sizes \"%c=32\"", call->name,
-                c, c);
+                "%s: the size %c is not bound; write a number in its place, or give it "
+                "one in C, as in sizes \"%c=32\"",
+                call->name, c, c);
         *dim = tw_dim_bind(*dim, TW_LETTER(c), b->size[c - 'a']);
     }
     return true;

@@ -140,7 +140,8 @@ static void binding_fails_with_a_sentence(void)
     static const struct {
         const char *sizes, *sentence;
     } rows[] = {
-        {NULL, "x: the size t is not bound; give it a number, as in sizes \"t=32\""},
+        {NULL, "x: the size t is not bound; write a number in its place, or give it one in C, as "
+               "in sizes \"t=32\""},
         {"n=3", "sizes: n is the batch, which has its own option"},
         {"t=0", "sizes: t=0 is not a number from 1 to 2147483647"},
         {"t=many", "sizes: t=many is not a number from 1 to 2147483647"},
