@@ -4,10 +4,23 @@
 // x [n,H,W,CI]: with its left and right padding in place (convolution_pad.cl); PT rows above and those below may be
 // missing, if TR is 1: their taps are skipped. w: packed by convolution_pack.cl. At dilation 1 without groups the taps
 // (kx, ci) are one contiguous run of x: RUN = KW*CI and KXN = 1; otherwise RUN = CIG and KXN = KW.
+// EDGES: a tile is a whole row at stride 1 without groups and dilation, and each tap leaves out the pixels for which it
+// lies in the padding of PL: nothing is copied, no zero is multiplied. Otherwise PL = 0.
 // Groups: (block of channels, band of TR rows, image). The last tile of a row, and the last band, overlap those before
 // them and store only what is theirs.
 #define ROWS (TR * TC)
 #define PIXEL(i) ((i) / TC * (SY * W * CI) + (i) % TC * (SX * CI))
+
+#if EDGES
+#define EDGE_FROM(kx) (PL > (kx) ? PL - (kx) : 0)
+#define EDGE_TO(kx) (W + PL - (kx) < ROWS ? W + PL - (kx) : ROWS)
+#define EDGE_TAP(kx)                                                                                                  \
+    if ((kx) < KW)                                                                                                    \
+        for (int c = 0; c < CI; c++) {                                                                                \
+            TILE_STEP_ROWS(acc, EDGE_FROM(kx), EDGE_TO(kx), x, a + (kx)*CI + c, PIXEL, w, b);                         \
+            b += TILE_WIDTH;                                                                                          \
+        }
+#endif
 
 __kernel void KERNEL(convolution)(const int n, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
 {
@@ -25,12 +38,20 @@ __kernel void KERNEL(convolution)(const int n, TW_IN(x), TW_IN(w) EPILOGUE_PARAM
                 b += KW * CIG * TILE_WIDTH;
                 continue;
             }
-            const int a = ((image * H + iy) * W + left * SX) * CI + group * CIG;
+            const int a = ((image * H + iy) * W + left * SX - PL) * CI + group * CIG;
+#if EDGES
+            EDGE_TAP(0)
+            EDGE_TAP(1)
+            EDGE_TAP(2)
+            EDGE_TAP(3)
+            EDGE_TAP(4)
+#else
             for (int kx = 0; kx < KXN; kx++)
                 for (int c = 0; c < RUN; c++) {
                     TILE_STEP(acc, ROWS, x, a + kx * (DX * CI) + c, PIXEL, w, b);
                     b += TILE_WIDTH;
                 }
+#endif
         }
         TILE_END(acc, ROWS, out)
         for (int i = 0; i < ROWS; i++) {

@@ -15,11 +15,14 @@
 
 // One step of the sum: acc[i] += A[a + OFFSET(i)] * B[b ...]. OFFSET(i) should be a constant once unrolled: then every
 // scalar is an operand of its multiplication, with a constant displacement. Not mad(), which PoCL does not fuse.
-#define TILE_STEP(acc, ROWS, A, a, OFFSET, B, b)                                                                      \
+#define TILE_STEP(acc, ROWS, A, a, OFFSET, B, b) TILE_STEP_ROWS(acc, 0, ROWS, A, a, OFFSET, B, b)
+
+// The same for the rows FROM to TO - 1 alone; both constants.
+#define TILE_STEP_ROWS(acc, FROM, TO, A, a, OFFSET, B, b)                                                             \
     do {                                                                                                              \
         FLOATV(VW) tile_b[NV];                                                                                        \
         TILE_UNROLL for (int tile_v = 0; tile_v < NV; tile_v++) tile_b[tile_v] = LOAD(VW, B, (b) + tile_v * VW);      \
-        TILE_UNROLL for (int tile_i = 0; tile_i < ROWS; tile_i++)                                                     \
+        TILE_UNROLL for (int tile_i = FROM; tile_i < TO; tile_i++)                                                    \
         {                                                                                                             \
             const FLOATV(VW) tile_a = (FLOATV(VW))(LOAD(1, A, (a) + OFFSET(tile_i)));                                 \
             TILE_UNROLL for (int tile_v = 0; tile_v < NV; tile_v++) acc[tile_i][tile_v] =                             \

@@ -132,9 +132,19 @@ static int emit_pack(tw_site *site, tw_candidate *candidate, const tw_convolutio
 
 /* ---- forward, and by x at stride 1 ---- */
 
+#define EDGE_TAPS 5 /* taps in a row that EDGES of cl/convolution.cl spells out */
+
+/* Whether a tile is a whole row whose taps can leave out the pixels that lie in the padding. */
+static bool has_edges(const tw_convolution *c, pixels t)
+{
+    return (c->pad[1] || c->pad[3]) && t.tr == 1 && t.tc == c->ow && c->kw <= EDGE_TAPS &&
+           c->stride[1] == 1 && c->dilation[1] == 1 && c->groups == 1;
+}
+
 /* Register tiles over x, the site's first input, with the sizes c. Padding rows are left out by the
- * kernel when a tile has one row; other padding is a copy. flip 1: c is the convolution of dy that
- * gives dx, its channels and pads already exchanged, and `weight` says how the weight is stored. */
+ * kernel when a tile has one row, padding left and right when it has all of a row; other padding is
+ * a copy. flip 1: c is the convolution of dy that gives dx, its channels and pads already exchanged,
+ * and `weight` says how the weight is stored. */
 static void tiles_simd(tw_site *site, const tw_convolution *c, const tw_convolution *weight,
                        int flip)
 {
@@ -146,7 +156,8 @@ static void tiles_simd(tw_site *site, const tw_convolution *c, const tw_convolut
     int x = site->in[0];
     plane size = {c->h, c->w};
     int64_t top = c->pad[0];
-    if (c->pad[1] || c->pad[3] || (t.tr > 1 && is_padded(c))) {
+    const bool edges = has_edges(c, t);
+    if (!edges && (c->pad[1] || c->pad[3] || (t.tr > 1 && is_padded(c)))) {
         const bool rows = t.tr > 1;
         const plane to = {rows ? c->h + c->pad[0] + c->pad[2] : c->h, c->w + c->pad[1] + c->pad[3]};
         x = emit_pad(site, candidate,
@@ -158,8 +169,9 @@ static void tiles_simd(tw_site *site, const tw_convolution *c, const tw_convolut
     const bool run = c->groups == 1 && c->dilation[1] == 1;
     tw_launch *l = tw_candidate_launch(site, candidate, "convolution.cl", "convolution");
     define_steps(site, l, c);
-    define_plane(site, l, size, top, 0);
+    define_plane(site, l, size, top, edges ? c->pad[1] : 0);
     tw_launch_define_tile(site, l, &tile);
+    tw_launch_define(site, l, "EDGES", edges);
     tw_launch_define(site, l, "TR", t.tr);
     tw_launch_define(site, l, "TC", t.tc);
     tw_launch_define(site, l, "KXN", run ? 1 : c->kw);
