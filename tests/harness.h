@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tests' runner: a table of functions, one TAP line each, so that Meson and tools/check.sh can count them.
+// The tests' runner: a table of functions, one TAP line each, so that Meson and tools/check.sh can
+// count them.
 //
 //     static void adds(void) { CHECK(1 + 1 == 2); }
 //     TESTS(T(adds))
@@ -33,7 +34,8 @@ static int tw_failures; /* of the running test */
     do {                                                                                           \
         const char *got_ = (got), *want_ = (want);                                                 \
         if (!got_ || strcmp(got_, want_) != 0) {                                                   \
-            printf("# %s:%d: got  \"%s\"\n# want \"%s\"\n", __FILE__, __LINE__, got_ ? got_ : "NULL", want_); \
+            printf("# %s:%d: got  \"%s\"\n# want \"%s\"\n", __FILE__, __LINE__,                    \
+                   got_ ? got_ : "NULL", want_);                                                   \
             tw_failures++;                                                                         \
         }                                                                                          \
     } while (0)
@@ -41,7 +43,8 @@ static int tw_failures; /* of the running test */
     do {                                                                                           \
         const char *got_ = (got), *part_ = (part);                                                 \
         if (!got_ || !strstr(got_, part_)) {                                                       \
-            printf("# %s:%d: \"%s\" does not contain \"%s\"\n", __FILE__, __LINE__, got_ ? got_ : "NULL", part_); \
+            printf("# %s:%d: \"%s\" does not contain \"%s\"\n", __FILE__, __LINE__,                \
+                   got_ ? got_ : "NULL", part_);                                                   \
             tw_failures++;                                                                         \
         }                                                                                          \
     } while (0)
@@ -76,7 +79,10 @@ static int tw_run_tests(int argc, char **argv, const tw_test *tests, int count)
     return failed != 0;
 }
 
-#define T(function) {#function, function}
+#define T(function)                                                                                \
+    {                                                                                              \
+#function, function                                                                        \
+    }
 #define TESTS(...)                                                                                 \
     int main(int argc, char **argv)                                                                \
     {                                                                                              \
