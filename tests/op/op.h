@@ -11,10 +11,14 @@ typedef struct tw_op_row {
     const char *op;
     /* Inputs parted by ';': "x f32[n,7,5,3]; label i32[n] classes=4; w f32[3] range=0.5..2". Options:
      * range=LOW..HIGH (default -1..1), distinct=yes (values at least 0.05 apart: for max, sorting), away=0 (values at
-     * least 0.05 away from that number: a kink), fixed=yes (no gradient is checked by it). Integers without classes:
-     * range as well. */
+     * least 0.05 away from that number: a kink), fixed=yes (no gradient is checked by it), grid=STEP (multiples of it: ties),
+     * with=VALUE (nan, inf, 1e4: stands at every third place; up to four, in turn). Integers without classes: range as
+     * well. With ties or special values the reference's gradient is not held against differences: kernels against the
+     * reference alone. */
     const char *inputs;
-    double tolerance; /* of kernels against the reference: |a-b| <= tolerance * (1 + max|b|); 0: 2e-5 */
+    /* Of kernels, which compute in f32, against the reference: |a-b| <= tolerance * (1 + max|b|); 0: 2e-5. What is
+     * stored as f16 or bf16 may be rounded once more: |b| * 2^-11 or 2^-8. */
+    double tolerance;
     int batch;        /* n; 0: 3. The row is run at n, at 1, and with n below the plan's maximum */
     const char *sizes; /* other letters, "t=5" */
     int training;     /* expand for training (dropout, batch_norm) */

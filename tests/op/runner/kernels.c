@@ -373,12 +373,16 @@ static bool check_canaries(const ground *g, const uint8_t *uses, const int64_t n
     return true;
 }
 
-static double tolerance_of(const tw_type type, const double asked)
+/* How far a result may be from the reference's: what f32 arithmetic loses, and half a unit in the
+ * last place of what it is stored as (2^-11 of f16's 11 bits, 2^-8 of bf16's 8; f16 below 2^-14 is
+ * a multiple of 2^-24). Integers are exact. */
+static double tolerance_of(const tw_type type, const double asked, const double scale,
+                           const double want)
 {
-    const double plain = asked > 0 ? asked : 2e-5;
+    const double plain = (asked > 0 ? asked : 2e-5) * (1 + scale);
     return type == TW_F32    ? plain
-           : type == TW_F16  ? fmax(plain, 1e-3)
-           : type == TW_BF16 ? fmax(plain, 8e-3)
+           : type == TW_F16  ? plain + fmax(fabs(want) * 0x1p-11, 0x1p-25)
+           : type == TW_BF16 ? plain + fabs(want) * 0x1p-8
                              : 0;
 }
 
@@ -402,7 +406,7 @@ static bool check_values(const ground *g, const row_memory *m, const uint8_t *us
                 load(type, g->after + g->offset[id] + (uint64_t)i * tw_type_size(type));
             if (isnan(want)
                     ? isnan(got)
-                    : got == want || fabs(got - want) <= tolerance_of(type, asked) * (1 + scale))
+                    : got == want || fabs(got - want) <= tolerance_of(type, asked, scale, want))
                 continue;
             snprintf(message, ROW_MESSAGE,
                      "%s[%lld] of %lld at batch %lld: got %.9g, want %.9g (largest %.3g)",

@@ -31,6 +31,7 @@ typedef struct row_case {
     tw_node *y, *loss; /* loss: sum(y * upstream), NULL for a row without gradient */
     int n_values;
     row_value value[ROW_VALUES];
+    bool rough; /* ties or special values: differences mean nothing */
     tw_arena arena;
     tw_param_table table;
     tw_error error;

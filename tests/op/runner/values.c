@@ -14,7 +14,9 @@ const tw_runtime row_runtime = {.n = 0, .seed = 20240229, .step = 3, .line = 0};
 typedef struct drawing {
     double low, high;
     bool ranged, distinct, fixed, avoids;
-    double away;
+    double away, grid;
+    int n_special;
+    double special[4]; /* stand at every third place, in turn */
     int64_t classes;
 } drawing;
 
@@ -86,6 +88,10 @@ static void read_drawing(char *text, drawing *d)
             d->fixed = true;
         else if (sscanf(word, "away=%lf", &d->away) == 1)
             d->avoids = true;
+        else if (sscanf(word, "grid=%lf", &d->grid) == 1)
+            continue;
+        else if (strncmp(word, "with=", 5) == 0 && d->n_special < 4)
+            d->special[d->n_special++] = strtod(word + 5, NULL);
         else
             snprintf(kept + strlen(kept), sizeof kept - strlen(kept), "%s%s", *kept ? " " : "",
                      word);
@@ -106,7 +112,7 @@ static double draw_integer(const drawing *d, const tw_type type, const double u)
 }
 
 /* Fills a value: uniform over the range; distinct: a shuffled grid at least 0.05 wide; away: moved
- * off the kink. */
+ * off the kink; grid: multiples of a number; with: special values at every third place. */
 static void draw(row_value *value, const drawing *d, const char *name)
 {
     const tw_random random = {.seed = row_runtime.seed, .name = tw_hash_text(name)};
@@ -122,6 +128,10 @@ static void draw(row_value *value, const drawing *d, const char *name)
             v = d->low + ((double)order[i] + 0.5) * pitch;
         if (d->avoids && fabs(v - d->away) < 0.05)
             v = v < d->away ? v - 0.05 : v + 0.05;
+        if (d->grid > 0)
+            v = d->grid * rint(v / d->grid);
+        if (d->n_special && order[i] % 3 == 0)
+            v = d->special[order[i] / 3 % d->n_special];
         row_set(type, value->data, i, row_round(type, v));
     }
     free(order);
@@ -136,6 +146,7 @@ static row_value *add_value(row_case *c, tw_node *node, const drawing *d)
     value->count = tw_dim_at(tw_shape_count(&node->shape), c->batch);
     value->data = calloc((size_t)value->count + 1, sizeof(double));
     value->checked = is_real(node->type) && !d->fixed;
+    c->rough |= d->n_special > 0 || (d->grid > 0 && value->checked);
     draw(value, d, node->name);
     return value;
 }
