@@ -52,17 +52,17 @@
 #define FLOATV(W) TW_CAT(tw_float_, W)
 #define INTV(W) TW_CAT(tw_int_, W)
 
-// Values of the other class: TO_FLOAT(W, v), TO_INT(W, v) (towards zero). Also of the own class: then nothing happens.
+// Values of the other class: TO_FLOAT(W, v), TO_INT(W, v) (towards zero, held to int's range, NaN is 0). Also of the own class: then nothing happens.
 #define tw_to_float_1(v) ((float)(v))
 #define tw_to_float_2(v) convert_float2(v)
 #define tw_to_float_4(v) convert_float4(v)
 #define tw_to_float_8(v) convert_float8(v)
 #define tw_to_float_16(v) convert_float16(v)
-#define tw_to_int_1(v) ((int)(v))
-#define tw_to_int_2(v) convert_int2(v)
-#define tw_to_int_4(v) convert_int4(v)
-#define tw_to_int_8(v) convert_int8(v)
-#define tw_to_int_16(v) convert_int16(v)
+#define tw_to_int_1(v) convert_int_sat(v)
+#define tw_to_int_2(v) convert_int2_sat(v)
+#define tw_to_int_4(v) convert_int4_sat(v)
+#define tw_to_int_8(v) convert_int8_sat(v)
+#define tw_to_int_16(v) convert_int16_sat(v)
 #define TO_FLOAT(W, v) TW_CAT(tw_to_float_, W)(v)
 #define TO_INT(W, v) TW_CAT(tw_to_int_, W)(v)
 
@@ -86,9 +86,15 @@ static inline void tw_store_i32_1(__global int *p, const int v) { *p = v; }
 static inline void tw_store_u8_1(__global uchar *p, const int v) { *p = (uchar)v; }
 #define tw_store_bool_1 tw_store_u8_1
 
+// f16 in vectors goes through a variable: PoCL 3.1's vstore_half16 takes the address for a whole vector's and faults at
+// others.
 #define TW_ACCESS_WIDTH(W)                                                                                            \
     static inline float##W tw_load_f32_##W(__global const float *p) { return vload##W(0, p); }                               \
-    static inline float##W tw_load_f16_##W(__global const half *p) { return vload_half##W(0, p); }                           \
+    static inline float##W tw_load_f16_##W(__global const half *p)                                                    \
+    {                                                                                                                 \
+        const ushort##W bits = vload##W(0, (__global const ushort *)p);                                               \
+        return vload_half##W(0, (const __private half *)&bits);                                                       \
+    }                                                                                                                 \
     static inline float##W tw_load_bf16_##W(__global const ushort *p)                                                        \
     {                                                                                                                 \
         return as_float##W(convert_uint##W(vload##W(0, p)) << 16);                                                    \
@@ -97,7 +103,12 @@ static inline void tw_store_u8_1(__global uchar *p, const int v) { *p = (uchar)v
     static inline int##W tw_load_u8_##W(__global const uchar *p) { return convert_int##W(vload##W(0, p)); }                  \
     static inline int##W tw_load_bool_##W(__global const uchar *p) { return convert_int##W(vload##W(0, p)); }                \
     static inline void tw_store_f32_##W(__global float *p, const float##W v) { vstore##W(v, 0, p); }                         \
-    static inline void tw_store_f16_##W(__global half *p, const float##W v) { vstore_half##W##_rte(v, 0, p); }               \
+    static inline void tw_store_f16_##W(__global half *p, const float##W v)                                           \
+    {                                                                                                                 \
+        ushort##W bits;                                                                                               \
+        vstore_half##W##_rte(v, 0, (__private half *)&bits);                                                          \
+        vstore##W(bits, 0, (__global ushort *)p);                                                                     \
+    }                                                                                                                 \
     static inline void tw_store_bf16_##W(__global ushort *p, const float##W v)                                               \
     {                                                                                                                 \
         const uint##W u = as_uint##W(v);                                                                              \
