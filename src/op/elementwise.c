@@ -40,7 +40,7 @@
 #undef SHL
 #undef SHR
 
-/* Integers compute in 64 bits and are stored modulo 2^32, as OpenCL's int does. */
+/* Integers compute in 64 bits and are kept modulo 2^32, as OpenCL's int is. */
 #define TW_NUMBER int64_t
 #define DIV(x, z) ((z) == 0 ? 0 : (x) / (z))
 #define FLOORMOD(x, z) ((z) == 0 ? 0 : (((x) % (z)) + (z)) % (z))
@@ -174,6 +174,13 @@ static tw_status common_type(const tw_call *call, int first, tw_type *type, tw_e
     return TW_OK;
 }
 
+/* Whether a row has a meaning for bool: truth is no number to add or to shift. */
+static bool takes_truth(const tw_row *row)
+{
+    return row->kind == TW_ROW_COMPARE || row->kind == TW_ROW_LOGIC || row->kind == TW_ROW_SELECT ||
+           !strcmp(row->name, "identity");
+}
+
 static tw_status row_infer(tw_call *call, tw_error *error)
 {
     const tw_row *row = tw_row_get(call->op->row);
@@ -185,6 +192,9 @@ static tw_status row_infer(tw_call *call, tw_error *error)
     if ((row->kind == TW_ROW_REAL || row->kind == TW_ROW_REALTEST) && !real)
         return tw_fail(error, TW_ERROR_TYPE, "needs f32, f16 or bf16, but its input is %s",
                        tw_type_name(type));
+    if (type == TW_BOOL && !takes_truth(row))
+        return tw_fail(error, TW_ERROR_TYPE,
+                       "needs numbers, but its input is bool: cast it, or use and, or, xor, not");
     if (row->kind == TW_ROW_INTEGER && real)
         return tw_fail(error, TW_ERROR_TYPE, "needs i32 or u8, but its input is %s",
                        tw_type_name(type));
@@ -268,7 +278,8 @@ static void row_host(const tw_host_call *host)
             v[i] = tw_host_get(&host->in[i], tw_host_broadcast(&host->in[i], out, at));
             w[i] = integers ? (int64_t)v[i] : 0;
         }
-        tw_host_put(out, at, integers ? (double)row->integer(w, p) : row->real(v, p));
+        tw_host_put(out, at,
+                    integers ? (double)(int32_t)row->integer(w, p) : row->real(v, p));
     }
 }
 
@@ -305,18 +316,28 @@ static void cast_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, cons
         dx[0] = tw_emit1(g, dy[0], "cast type=%s", tw_type_name(call->input[0]->type));
 }
 
+/* As convert_int_sat does: held to the range of i32, NaN is 0. */
+static double whole(double value)
+{
+    return value != value ? 0 : TW_MAX(INT32_MIN, TW_MIN(INT32_MAX, value));
+}
+
 static void cast_host(const tw_host_call *host)
 {
-    const bool truth = host->out[0].type == TW_BOOL;
+    const tw_type type = host->out[0].type;
     for (int64_t at = 0; at < host->out[0].count; at++) {
         const double value = tw_host_get(&host->in[0], at);
-        tw_host_put(&host->out[0], at, truth ? value != 0 : value);
+        tw_host_put(&host->out[0], at,
+                    type == TW_BOOL         ? value != 0
+                    : tw_type_is_real(type) ? value
+                                            : whole(value));
     }
 }
 
 static const tw_operator cast = {
     .name = "cast",
-    .doc = "converts to another type; to integers towards zero, to bool: not 0",
+    .doc = "converts to another type; to integers towards zero, held to i32 (u8: its low 8 bits), "
+           "NaN as 0; to bool: not 0",
     .inputs = "x",
     .results = "y",
     .attributes =

@@ -243,10 +243,12 @@ static void print_load(const tw_expr *expr, int o, tw_text *text)
     tw_text_puts(text, splat ? ")))" : "))");
 }
 
+/* Bytes are computed as int: what is fused behind a row must see what storing it would have left. */
 static void print_row_call(const tw_expr *expr, int s, const value_class *classes, tw_text *text)
 {
     const tw_expr_step *step = &expr->step[s];
     const tw_row *row = tw_row_get(step->row);
+    const bool wraps = step->type == TW_U8 && classes[s] == CLASS_INT;
     tw_text_printf(text, "TW_CAT(ew_%s_%d_%c, W)(", row->name, step->which,
                    classes[s] == CLASS_INT ? 'i' : 'f');
     for (int i = 0; i < step->n_args; i++) {
@@ -260,7 +262,7 @@ static void print_row_call(const tw_expr *expr, int s, const value_class *classe
             print_float(step->number[p], text);
         }
     }
-    tw_text_puts(text, ")");
+    tw_text_puts(text, wraps ? ") & 255" : ")");
 }
 
 static void print_cast(const tw_expr *expr, int s, const value_class *classes, tw_text *text)
