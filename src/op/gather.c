@@ -62,9 +62,14 @@ static void gather_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, co
 {
     const tw_shape *x = &call->input[0]->shape;
     char dims[TW_SHAPE_TEXT];
-    if (wanted[0])
-        dx[0] = tw_emit2(g, dy[0], call->input[1], "gather_dx shape=%s axis=%d",
-                         tw_shape_dims(x, dims), tw_axis_checked(call, "axis", x->rank));
+    if (!wanted[0])
+        return;
+    /* Rows are added up where they are stored: in bf16 the sum of many would stand still. */
+    const tw_type type = call->input[0]->type;
+    tw_node *d = type == TW_F32 ? dy[0] : tw_emit1(g, dy[0], "cast type=f32");
+    d = tw_emit2(g, d, call->input[1], "gather_dx shape=%s axis=%d", tw_shape_dims(x, dims),
+                 tw_axis_checked(call, "axis", x->rank));
+    dx[0] = type == TW_F32 ? d : tw_emit1(g, d, "cast type=%s", tw_type_name(type));
 }
 
 static void gather_host(const tw_host_call *host)
@@ -139,7 +144,9 @@ static tw_status gather_dx_infer(tw_call *call, tw_error *error)
     const tw_attr *sizes = tw_attr_get(call, "shape");
     tw_shape x = {.rank = sizes->count};
     int axis;
-    TW_TRY(tw_expect_real(call, 0, error));
+    if (call->input[0]->type != TW_F32)
+        return tw_fail(error, TW_ERROR_TYPE, "dy is %s, but is added up in f32: cast it",
+                       tw_type_name(call->input[0]->type));
     TW_TRY(expect_numbers(call, 1, error));
     TW_TRY(tw_axis_of(call, "axis", x.rank, &axis, error));
     for (int d = 0; d < x.rank; d++)
