@@ -166,6 +166,12 @@ static double join(int kind, double a, double b)
     }
 }
 
+/* Integers are kept modulo 2^32, as OpenCL's int is; their product is exact in 64 bits. */
+static double join_integers(int kind, double a, double b)
+{
+    return kind == PRODUCT ? (double)(int32_t)((int64_t)a * (int64_t)b) : join(kind, a, b);
+}
+
 static void reduce_host(const tw_host_call *host)
 {
     static const double start[] = {0, 0, 1, -INFINITY, INFINITY};
@@ -186,7 +192,8 @@ static void reduce_host(const tw_host_call *host)
     }
     for (int64_t i = 0; i < x->count; i++) {
         const int64_t at = result_index(x, mask, i);
-        tw_host_put(y, at, join(kind, tw_host_get(y, at), tw_host_get(x, i)));
+        const double a = tw_host_get(y, at), b = tw_host_get(x, i);
+        tw_host_put(y, at, tw_type_is_real(x->type) ? join(kind, a, b) : join_integers(kind, a, b));
     }
     for (int64_t i = 0; i < y->count && reduce_is_mean(call); i++)
         tw_host_put(y, i, tw_host_get(y, i) / count);
