@@ -9,6 +9,10 @@
  * columns follow one another, so that the block stays there. */
 #define SMALL_B 50000
 
+/* A product of no more multiply-adds takes less time element by element than another launch, to
+ * pack b, would. */
+#define TINY 8192
+
 static void define_sizes(tw_site *site, tw_launch *l, const tw_product *p)
 {
     tw_launch_define_dim(site, l, "M", p->m);
@@ -108,7 +112,8 @@ static void product_simd(tw_site *site, const tw_product *p)
     finish(site, candidate, l, p, slabs, tile.blocks * tile.width, tw_tile_widths(&tile));
 }
 
-/* For columns that follow the batch: there is no number of blocks to plan with. */
+/* For columns that follow the batch, where there is no number of blocks to plan with, and for tiny
+ * products. */
 static void product_plain(tw_site *site, const tw_product *p)
 {
     tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_plain");
@@ -170,11 +175,27 @@ static void product_library(tw_site *site, const tw_product *p)
     tw_candidate_epilogue(site, candidate, c);
 }
 
+/* Whether packing b would cost more than it brings. Only where a side is transposed, as in
+ * gradients: a weight that is multiplied forward is packed once for all of inference, and then
+ * tiles are faster. */
+static bool is_tiny(const tw_site *site, const tw_product *p)
+{
+    const tw_dim results = tw_dim_multiply(p->batch, tw_dim_multiply(p->m, p->n));
+    if (!tw_dim_known(results))
+        return false;
+    const double work =
+        (double)tw_dim_at(results, site->batch) * (double)tw_dim_at(p->k, site->batch);
+    return work <= TINY && (p->transpose_a || p->transpose_b) &&
+           !in_place(p, tw_tile_columns(site->caps, 1, true).vw);
+}
+
 void tw_product_variants(tw_site *site, const tw_product *p)
 {
+    if (is_tiny(site, p))
+        product_plain(site, p);
     if (tw_dim_fixed(p->n) && tw_dim_known(tw_dim_multiply(p->b_matrices, p->k)))
         product_simd(site, p);
-    else
+    else if (!is_tiny(site, p))
         product_plain(site, p);
     product_simt(site, p);
     product_library(site, p);
