@@ -52,6 +52,8 @@ static tw_node *class_numbers(tw_graph *g, const tw_call *call)
     rows.rank--;
     if (label_is_full(call)) {
         label = tw_emit_reshape(g, label, &call->input[0]->shape);
+        if (label && label->type == TW_BOOL) /* one-hot */
+            label = tw_emit1(g, label, "cast type=u8");
         return tw_emit1(g, label, "argmax");
     }
     if (label->type != TW_I32)
