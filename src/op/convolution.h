@@ -27,6 +27,13 @@ void tw_convolution_variants(tw_site *site);
 void tw_convolution_dx_variants(tw_site *site);
 void tw_convolution_dw_variants(tw_site *site);
 
+/* The Winograd candidate: of the convolution c of the site's first input. flip: c is the
+ * convolution of dy that gives dx; then the weight has its channels exchanged. */
+bool tw_winograd_fits(const tw_convolution *c);
+/* Whether it is to stand before the direct one. */
+bool tw_winograd_pays(const tw_site *site, const tw_convolution *c);
+void tw_winograd_simd(tw_site *site, const tw_convolution *c, bool flip);
+
 /* Pixels that a window of `size` covers at that dilation, and places it has in `extent` pixels. */
 int64_t tw_window_reach(int64_t size, int64_t dilation);
 int64_t tw_window_places(int64_t extent, int64_t pad_before, int64_t pad_after, int64_t size,

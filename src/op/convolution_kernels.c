@@ -185,6 +185,18 @@ static void tiles_simd(tw_site *site, const tw_convolution *c, const tw_convolut
     tw_launch_global(l, 2, c->images, 1, 1);
 }
 
+/* Direct and Winograd's, the faster one first. */
+static void products_simd(tw_site *site, const tw_convolution *c, const tw_convolution *weight,
+                          int flip)
+{
+    const bool first = tw_winograd_pays(site, c);
+    if (first)
+        tw_winograd_simd(site, c, flip);
+    tiles_simd(site, c, weight, flip);
+    if (!first && tw_winograd_fits(c))
+        tw_winograd_simd(site, c, flip);
+}
+
 /* The convolution of dy with the weight turned round that gives dx, at stride 1. Pads may become
  * negative: cropped. */
 static tw_convolution turned(const tw_convolution *c)
@@ -484,7 +496,7 @@ void tw_convolution_variants(tw_site *site)
     if (is_depthwise(&c))
         depthwise_simd(site, &c, false);
     else
-        tiles_simd(site, &c, &c, 0);
+        products_simd(site, &c, &c, 0);
     elements_simt(site, &c, "convolution_simt.cl", "convolution_simt");
 }
 
@@ -500,7 +512,7 @@ void tw_convolution_dx_variants(tw_site *site)
         depthwise_simd(site, &c, true);
     } else if (c.stride[0] == 1 && c.stride[1] == 1) {
         const tw_convolution d = turned(&c);
-        tiles_simd(site, &d, &c, 1);
+        products_simd(site, &d, &c, 1);
     } else {
         phases_simd(site, &c);
     }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolution of 3x3 taps at stride 1 for CPUs by Winograd's F(4x4,3x3): 36 multiplications instead of 144 for 4x4
+// outputs (Lavin and Gray 2015, arXiv 1509.09308). The points are 0, +-sqrt(1/2), +-sqrt(2) and infinity: with the
+// paper's 0, +-1, +-2 the error is about three times as large (docs/kernels.md).
+//
+// x [n,H,W,CI]; w: packed by winograd_pack.cl. Tiles are numbered over all images, and a strip of STRIP of them goes
+// through the three phases at once, so that what is between them stays in the cache:
+//     v [36][STRIP][CI] = B^T d B: the tile's 6x6 pixels, those in the padding 0
+//     m [36][STRIP][TILE_WIDTH] = v w: 36 products
+//     y = A^T m A: 4x4 pixels, of which those inside the image are stored
+// Groups: SLICES, each with a scratch of its own; group i does the strips i, i + SLICES, ...
+#define HALF 0.70710678f
+#define TWO 1.41421356f
+#define SCRATCH (36 * STRIP * (CI + TILE_WIDTH))
+#define TILES ((IMAGES) * (TILES_H * TILES_W))
+#define ROW(i) ((i) * CI)
+
+// to[k * ts] = sum of B^T[k][j] * from[j * fs]
+#define INPUT_LINE(WIDTH, from, fs, to, ts)                                                                           \
+    do {                                                                                                              \
+        const FLOATV(WIDTH) even1 = from[4 * (fs)] - 2.0f * from[2 * (fs)];                                           \
+        const FLOATV(WIDTH) odd1 = HALF * from[3 * (fs)] - TWO * from[1 * (fs)];                                      \
+        const FLOATV(WIDTH) even2 = from[4 * (fs)] - 0.5f * from[2 * (fs)];                                           \
+        const FLOATV(WIDTH) odd2 = TWO * from[3 * (fs)] - HALF * from[1 * (fs)];                                      \
+        to[0 * (ts)] = from[0 * (fs)] - 2.5f * from[2 * (fs)] + from[4 * (fs)];                                       \
+        to[1 * (ts)] = even1 + odd1;                                                                                  \
+        to[2 * (ts)] = even1 - odd1;                                                                                  \
+        to[3 * (ts)] = even2 + odd2;                                                                                  \
+        to[4 * (ts)] = even2 - odd2;                                                                                  \
+        to[5 * (ts)] = from[1 * (fs)] - 2.5f * from[3 * (fs)] + from[5 * (fs)];                                       \
+    } while (0)
+
+// to[k * ts] = sum of A^T[k][j] * from[j * fs]
+#define OUTPUT_LINE(from, fs, to, ts)                                                                                 \
+    do {                                                                                                              \
+        const FLOATV(VW) sum1 = from[1 * (fs)] + from[2 * (fs)], sum2 = from[3 * (fs)] + from[4 * (fs)];              \
+        const FLOATV(VW) difference1 = from[1 * (fs)] - from[2 * (fs)];                                               \
+        const FLOATV(VW) difference2 = from[3 * (fs)] - from[4 * (fs)];                                               \
+        to[0 * (ts)] = from[0 * (fs)] + sum1 + sum2;                                                                  \
+        to[1 * (ts)] = HALF * difference1 + TWO * difference2;                                                        \
+        to[2 * (ts)] = 0.5f * sum1 + 2.0f * sum2;                                                                     \
+        to[3 * (ts)] = 0.5f * HALF * difference1 + 2.0f * TWO * difference2 + from[5 * (fs)];                         \
+    } while (0)
+
+// v for WIDTH channels from c on, of a tile whose first pixel is (iy, ix). INSIDE: no pixel of it is in the padding.
+#define INPUT(WIDTH, c, INSIDE)                                                                                       \
+    do {                                                                                                              \
+        FLOATV(WIDTH) d[36], t[36];                                                                                   \
+        TILE_UNROLL for (int r = 0; r < 6; r++)                                                                       \
+        {                                                                                                             \
+            TILE_UNROLL for (int s = 0; s < 6; s++)                                                                   \
+            {                                                                                                         \
+                d[r * 6 + s] = (FLOATV(WIDTH))(0);                                                                    \
+                if (INSIDE || (iy + r >= 0 && iy + r < H && ix + s >= 0 && ix + s < W))                               \
+                    d[r * 6 + s] = LOAD(WIDTH, x, ((image * H + iy + r) * W + ix + s) * CI + (c));                    \
+            }                                                                                                         \
+            INPUT_LINE(WIDTH, (d + r * 6), 1, (t + r * 6), 1);                                                        \
+        }                                                                                                             \
+        TILE_UNROLL for (int s = 0; s < 6; s++)                                                                       \
+        {                                                                                                             \
+            INPUT_LINE(WIDTH, (t + s), 6, (d + s), 6);                                                                \
+            TILE_UNROLL for (int r = 0; r < 6; r++)                                                                   \
+                STORE(WIDTH, scratch, v + ((r * 6 + s) * STRIP + i) * CI + (c), d[r * 6 + s]);                        \
+        }                                                                                                             \
+    } while (0)
+
+#define INPUTS(INSIDE)                                                                                                \
+    do {                                                                                                              \
+        int c = 0;                                                                                                    \
+        for (; c + VW <= CI; c += VW)                                                                                 \
+            INPUT(VW, c, INSIDE);                                                                                     \
+        for (; c < CI; c++)                                                                                           \
+            INPUT(1, c, INSIDE);                                                                                      \
+    } while (0)
+
+__kernel void KERNEL(winograd)(const int n, TW_IN(x), TW_IN(w), TW_OUT(scratch) EPILOGUE_PARAMS)
+{
+    USE_IN(x);
+    USE_IN(w);
+    USE_OUT(scratch);
+    const int v = tw_group(0) * SCRATCH, m = v + 36 * STRIP * CI;
+    for (int first = tw_group(0) * STRIP; first < TILES; first += SLICES * STRIP) {
+        for (int i = 0; i < STRIP; i++) {
+            const int tile = min(first + i, TILES - 1); // behind the last tile: that one again, not stored
+            const int image = tile / (TILES_H * TILES_W);
+            const int iy = tile / TILES_W % TILES_H * 4 - PT, ix = tile % TILES_W * 4 - PL;
+            if (iy >= 0 && iy + 6 <= H && ix >= 0 && ix + 6 <= W)
+                INPUTS(1);
+            else
+                INPUTS(0);
+        }
+        for (int block = 0; block < BLOCKS; block++) {
+            for (int e = 0; e < 36; e++)
+                for (int row = 0; row < STRIP; row += ROWS) {
+                    TILE_BEGIN(acc, ROWS)
+                    const int a = v + (e * STRIP + row) * CI, b = (block * 36 + e) * (CI * TILE_WIDTH);
+                    for (int c = 0; c < CI; c++)
+                        TILE_STEP(acc, ROWS, scratch, a + c, ROW, w, b + c * TILE_WIDTH);
+                    TILE_UNROLL for (int i = 0; i < ROWS; i++)
+                        TILE_UNROLL for (int u = 0; u < NV; u++)
+                            STORE(VW, scratch, m + (e * STRIP + row + i) * TILE_WIDTH + u * VW, acc[i][u]);
+                }
+            for (int i = 0; i < min(STRIP, TILES - first); i++) {
+                const int image = (first + i) / (TILES_H * TILES_W);
+                const int oy = (first + i) / TILES_W % TILES_H * 4, ox = (first + i) % TILES_W * 4;
+                for (int u = 0; u < NV; u++) {
+                    const int column = block * TILE_WIDTH + u * VW;
+                    FLOATV(VW) t[24], out[16];
+                    TILE_UNROLL for (int s = 0; s < 6; s++)
+                    {
+                        FLOATV(VW) line[6];
+                        TILE_UNROLL for (int r = 0; r < 6; r++) line[r] =
+                            LOAD(VW, scratch, m + ((r * 6 + s) * STRIP + i) * TILE_WIDTH + u * VW);
+                        OUTPUT_LINE(line, 1, (t + s), 6);
+                    }
+                    TILE_UNROLL for (int r = 0; r < 4; r++) OUTPUT_LINE((t + r * 6), 1, (out + r * 4), 1);
+                    for (int r = 0; r < min(4, OH - oy); r++)
+                        for (int s = 0; s < min(4, OW - ox); s++)
+                            TILE_EPILOGUE(out[r * 4 + s], ((image * OH + oy + r) * OW + ox + s) * CO + column, column,
+                                          column, CO);
+                }
+            }
+        }
+    }
+}
