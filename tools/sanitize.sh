@@ -8,6 +8,8 @@
 # address: AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer over all suites but api, kernels through PoCL
 # included (the kernels themselves are PoCL's code: canaries and NaN patterns of the op runner watch those). thread: the
 # suites that start threads. valgrind: the unit and plan suites.
+# Run tools/check.sh first: it leaves the kernels that PoCL has generated, and LLVM under a sanitizer takes ten times as
+# long to generate them.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/setup.sh
@@ -24,7 +26,6 @@ part() { # name, meson options --, meson test options
     shift
     # shellcheck disable=SC2086 # a word each
     build "$folder" -Dbuildtype=debugoptimized $options
-    # Kernels that PoCL has generated for check.sh need no LLVM under the sanitizers: many minutes less.
     [ ! -d build-check/tests/pocl ] || cp -R build-check/tests/pocl "$folder/tests/"
     meson test -C "$folder" --no-rebuild --timeout-multiplier 10 "$@" || true
     log=$(find "$folder/meson-logs" -name 'testlog*.json' | head -n 1)
