@@ -93,8 +93,6 @@ static tw_status meet_word(tw_csv *c, bool *again)
 static tw_status take_word(tw_csv *c)
 {
     const char *word = tw_records_field(&c->records, c->label);
-    if (strlen(word) != c->records.fields[c->label].length)
-        return fail_field(c, c->label, "and goes on after a zero byte", "remove it");
     const int number =
         c->fixed_classes ? tw_classes_find(&c->classes, word) : tw_classes_add(&c->classes, word);
     if (number < 0 && c->fixed_classes)

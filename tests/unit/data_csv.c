@@ -216,9 +216,9 @@ static void refuses_damaged_files(void)
     put_text(&f, "a.csv", "y\n1\n");
     CHECK_FAILS(&f, "csv:%s/a.csv,label=y", TW_ERROR_FORMAT, "no columns beside the label");
     put(&f, "a.csv", "a,b,y\n1,2,u\0v\n", 14);
-    CHECK_FAILS(&f, "csv:%s/a.csv,label=y", TW_ERROR_DATA, "goes on after a zero byte");
+    CHECK_FAILS(&f, "csv:%s/a.csv,label=y", TW_ERROR_FORMAT, "holds bytes of value 0");
     put(&f, "a.csv", "a,b,y\n1,2\0,0\n", 13);
-    CHECK_FAILS(&f, "csv:%s/a.csv,label=y", TW_ERROR_DATA, "column 2 (\"b\")");
+    CHECK_FAILS(&f, "csv:%s/a.csv,label=y", TW_ERROR_FORMAT, "holds bytes of value 0");
     CHECK_FAILS(&f, "csv:%s/none.csv,label=y", TW_ERROR_FILE, "no such file");
     CHECK_FAILS(&f, "csv:%s,label=y", TW_ERROR_FILE, "it is a folder");
     end(&f);
