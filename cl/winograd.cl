@@ -43,35 +43,46 @@
     } while (0)
 
 // v for WIDTH channels from c on, of a tile whose first pixel is (iy, ix). INSIDE: no pixel of it is in the padding.
+// The loops over rows and columns stay loops: unrolled, they take PoCL seconds to compile and run no faster, because 36
+// vectors fit no register file.
 #define INPUT(WIDTH, c, INSIDE)                                                                                       \
     do {                                                                                                              \
-        FLOATV(WIDTH) d[36], t[36];                                                                                   \
-        TILE_UNROLL for (int r = 0; r < 6; r++)                                                                       \
+        FLOATV(WIDTH) t[36];                                                                                          \
+        TILE_LOOP for (int r = 0; r < 6; r++)                                                                         \
         {                                                                                                             \
+            FLOATV(WIDTH) d[6];                                                                                       \
             TILE_UNROLL for (int s = 0; s < 6; s++)                                                                   \
             {                                                                                                         \
-                d[r * 6 + s] = (FLOATV(WIDTH))(0);                                                                    \
+                d[s] = (FLOATV(WIDTH))(0);                                                                            \
                 if (INSIDE || (iy + r >= 0 && iy + r < H && ix + s >= 0 && ix + s < W))                               \
-                    d[r * 6 + s] = LOAD(WIDTH, x, ((image * H + iy + r) * W + ix + s) * CI + (c));                    \
+                    d[s] = LOAD(WIDTH, x, ((image * H + iy + r) * W + ix + s) * CI + (c));                            \
             }                                                                                                         \
-            INPUT_LINE(WIDTH, (d + r * 6), 1, (t + r * 6), 1);                                                        \
+            INPUT_LINE(WIDTH, d, 1, (t + r * 6), 1);                                                                  \
         }                                                                                                             \
-        TILE_UNROLL for (int s = 0; s < 6; s++)                                                                       \
+        TILE_LOOP for (int s = 0; s < 6; s++)                                                                         \
         {                                                                                                             \
-            INPUT_LINE(WIDTH, (t + s), 6, (d + s), 6);                                                                \
+            FLOATV(WIDTH) d[6];                                                                                       \
+            INPUT_LINE(WIDTH, (t + s), 6, d, 1);                                                                      \
             TILE_UNROLL for (int r = 0; r < 6; r++)                                                                   \
-                STORE(WIDTH, scratch, v + ((r * 6 + s) * STRIP + i) * CI + (c), d[r * 6 + s]);                        \
+                STORE(WIDTH, scratch, v + ((r * 6 + s) * STRIP + i) * CI + (c), d[r]);                                \
         }                                                                                                             \
     } while (0)
 
-#define INPUTS(INSIDE)                                                                                                \
+// Channels by vectors; those behind the last whole vector one by one.
+#if CI % VW
+#define INPUTS(INSIDE)                                                                                                  \
     do {                                                                                                              \
         int c = 0;                                                                                                    \
         for (; c + VW <= CI; c += VW)                                                                                 \
-            INPUT(VW, c, INSIDE);                                                                                     \
+            INPUT(VW, c, INSIDE);                                                                                              \
         for (; c < CI; c++)                                                                                           \
-            INPUT(1, c, INSIDE);                                                                                      \
+            INPUT(1, c, INSIDE);                                                                                               \
     } while (0)
+#else
+#define INPUTS(INSIDE)                                                                                                  \
+    for (int c = 0; c < CI; c += VW)                                                                                  \
+        INPUT(VW, c, INSIDE)
+#endif
 
 __kernel void KERNEL(winograd)(const int n, TW_IN(x), TW_IN(w), TW_OUT(scratch) EPILOGUE_PARAMS)
 {
@@ -91,7 +102,8 @@ __kernel void KERNEL(winograd)(const int n, TW_IN(x), TW_IN(w), TW_OUT(scratch) 
         }
         for (int block = 0; block < BLOCKS; block++) {
             for (int e = 0; e < 36; e++)
-                for (int row = 0; row < STRIP; row += ROWS) {
+                TILE_LOOP for (int row = 0; row < STRIP; row += ROWS)
+                {
                     TILE_BEGIN(acc, ROWS)
                     const int a = v + (e * STRIP + row) * CI, b = (block * 36 + e) * (CI * TILE_WIDTH);
                     for (int c = 0; c < CI; c++)
@@ -103,19 +115,20 @@ __kernel void KERNEL(winograd)(const int n, TW_IN(x), TW_IN(w), TW_OUT(scratch) 
             for (int i = 0; i < min(STRIP, TILES - first); i++) {
                 const int image = (first + i) / (TILES_H * TILES_W);
                 const int oy = (first + i) / TILES_W % TILES_H * 4, ox = (first + i) % TILES_W * 4;
-                for (int u = 0; u < NV; u++) {
+                TILE_LOOP for (int u = 0; u < NV; u++)
+                {
                     const int column = block * TILE_WIDTH + u * VW;
                     FLOATV(VW) t[24], out[16];
-                    TILE_UNROLL for (int s = 0; s < 6; s++)
+                    TILE_LOOP for (int s = 0; s < 6; s++)
                     {
                         FLOATV(VW) line[6];
                         TILE_UNROLL for (int r = 0; r < 6; r++) line[r] =
                             LOAD(VW, scratch, m + ((r * 6 + s) * STRIP + i) * TILE_WIDTH + u * VW);
                         OUTPUT_LINE(line, 1, (t + s), 6);
                     }
-                    TILE_UNROLL for (int r = 0; r < 4; r++) OUTPUT_LINE((t + r * 6), 1, (out + r * 4), 1);
-                    for (int r = 0; r < min(4, OH - oy); r++)
-                        for (int s = 0; s < min(4, OW - ox); s++)
+                    TILE_LOOP for (int r = 0; r < 4; r++) OUTPUT_LINE((t + r * 6), 1, (out + r * 4), 1);
+                    TILE_LOOP for (int r = 0; r < min(4, OH - oy); r++)
+                        TILE_LOOP for (int s = 0; s < min(4, OW - ox); s++)
                             TILE_EPILOGUE(out[r * 4 + s], ((image * OH + oy + r) * OW + ox + s) * CO + column, column,
                                           column, CO);
                 }

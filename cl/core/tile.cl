@@ -5,6 +5,7 @@
 // A kernel that uses it is given VW (floats in a vector register), NV (vectors in a row of the tile) and a tile's rows.
 
 #define TILE_UNROLL _Pragma("unroll")
+#define TILE_LOOP _Pragma("nounroll")
 #define TILE_WIDTH (NV * VW)
 
 // Declares the accumulators, zero.
