@@ -20,8 +20,8 @@ static void reads_numbers(void)
 static void reads_line_ends(void)
 {
     static const char *const texts[] = {"a,b\r\n1,2\r\n3,4\r\n", "a,b\n1,2\n3,4", "a,b\r1,2\r3,4\r",
-                                        "\xef\xbb\xbf"
-                                        "a,b\n\n1,2\n\n\n3,4\n\n",
+                                        ("\xef\xbb\xbf"
+                                         "a,b\n\n1,2\n\n\n3,4\n\n"),
                                         "\"a\",\"b\"\r\n\"1\",2\r\n3,\"4\""};
     for (int i = 0; i < 5; i++) {
         fixture f;
