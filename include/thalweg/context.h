@@ -33,7 +33,6 @@ typedef struct tw_context_options {
     const char *cache_folder; /* copied; NULL: $THALWEG_CACHE, else $XDG_CACHE_HOME/thalweg, else
                                  ~/.cache/thalweg.
                                  "" writes nothing to disk */
-    int32_t threads;          /* host threads that loaders may use; 0: one beside the caller's */
 } tw_context_options;
 
 /* options: borrowed for the call, NULL for defaults. The context is shareable between threads and

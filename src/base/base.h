@@ -61,6 +61,5 @@ void tw_log(tw_context *context, tw_log_level level, const char *format, ...) TW
 /* Folder for what thalweg may keep on disk, or NULL when nothing is to be kept. Created on first
  * use; a folder that cannot be made, or is read-only, gives NULL silently. */
 const char *tw_cache_folder(tw_context *context);
-int tw_threads(const tw_context *context);
 
 #endif

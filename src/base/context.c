@@ -76,10 +76,6 @@ tw_status tw_context_create(const tw_context_options *options, tw_context **cont
         options = &defaults;
     if (!context)
         return tw_fail(error, TW_ERROR_ARGUMENT, "tw_context_create: context is NULL");
-    if (options->threads < 0)
-        return tw_fail(error, TW_ERROR_ARGUMENT,
-                       "tw_context_create: threads is %d, but cannot be negative",
-                       (int)options->threads);
     if (options->allocator && !options->allocator->resize)
         return tw_fail(error, TW_ERROR_ARGUMENT, "tw_context_create: allocator->resize is NULL");
 
@@ -88,10 +84,8 @@ tw_status tw_context_create(const tw_context_options *options, tw_context **cont
     tw_context *made = allocator.resize(allocator.user, NULL, 0, sizeof *made);
     if (!made)
         return tw_fail_memory(error);
-    *made = (tw_context){.allocator = allocator,
-                         .log = options->log,
-                         .log_user = options->log_user,
-                         .threads = options->threads ? options->threads : 1};
+    *made =
+        (tw_context){.allocator = allocator, .log = options->log, .log_user = options->log_user};
     if (!make_mutexes(made)) {
         allocator.resize(allocator.user, made, sizeof *made, 0);
         return tw_fail_memory(error);
@@ -168,9 +162,4 @@ const char *tw_cache_folder(tw_context *context)
     const char *folder = context->cache_usable ? context->cache_folder : NULL;
     pthread_mutex_unlock(&context->cache_mutex);
     return folder;
-}
-
-int tw_threads(const tw_context *context)
-{
-    return context->threads;
 }

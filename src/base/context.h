@@ -10,7 +10,6 @@ struct tw_context {
     tw_allocator allocator;
     tw_log_function log;
     void *log_user;
-    int threads;
     pthread_mutex_t log_mutex;   /* recursive: a log function may call the library */
     pthread_mutex_t cache_mutex; /* guards the three below */
     char *cache_folder;          /* NULL: nothing is kept on disk */

@@ -346,11 +346,6 @@ const char *const *tw_runner_choices(const tw_runner *runner)
     return runner->choices;
 }
 
-tw_queue *tw_runner_queue(tw_runner *runner)
-{
-    return runner->compute;
-}
-
 uint64_t tw_runner_memory(const tw_runner *runner)
 {
     return runner->memory;

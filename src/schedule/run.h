@@ -58,7 +58,6 @@ typedef void (*tw_received)(void *user, int64_t n, const void *const *outputs);
 tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime, const void *const *inputs,
                             void *const *outputs, tw_received received, void *user, tw_error *error);
 tw_status tw_runner_wait(tw_runner *runner, tw_error *error);
-tw_queue *tw_runner_queue(tw_runner *runner);
 /* Bytes of device memory that it allocated. */
 uint64_t tw_runner_memory(const tw_runner *runner);
 

@@ -62,7 +62,6 @@ static void create(void)
 {
     tw_context *context = NULL;
     CHECK_OK(tw_context_create(NULL, &context, &error), error);
-    CHECK(tw_threads(context) == 1);
     tw_log(context, TW_LOG_WARNING, "nobody listens");
     tw_context_destroy(&context);
     CHECK(context == NULL);
@@ -70,15 +69,10 @@ static void create(void)
     tw_context_destroy(NULL);
 
     CHECK(tw_context_create(NULL, NULL, &error) == TW_ERROR_ARGUMENT);
-    CHECK(tw_context_create(&(tw_context_options){.threads = -1}, &context, &error) ==
-          TW_ERROR_ARGUMENT);
     const tw_allocator none = {NULL, NULL};
     CHECK(tw_context_create(&(tw_context_options){.allocator = &none}, &context, &error) ==
           TW_ERROR_ARGUMENT);
     CHECK(context == NULL);
-    CHECK_OK(tw_context_create(&(tw_context_options){.threads = 3}, &context, &error), error);
-    CHECK(tw_threads(context) == 3);
-    tw_context_destroy(&context);
 }
 
 static void create_without_memory(void)
