@@ -3,6 +3,7 @@
 #include "op/expr.h"
 #include "base/text.h"
 #include "op/host.h"
+#include "op/literal.h"
 #include "op/rows.h"
 #include <stdio.h>
 
@@ -142,33 +143,6 @@ static void print_function(const tw_expr_step *step, value_class value, int widt
 
 /* ---- the macro EPILOGUE ---- */
 
-static void print_float(double value, tw_text *text)
-{
-    if (value != value || value > 3.4028235e38 || value < -3.4028235e38) {
-        tw_text_puts(text, value != value ? "NAN" : value > 0 ? "INFINITY" : "(-INFINITY)");
-        return;
-    }
-    tw_text number = {.context = text->context};
-    tw_text_double(&number, value);
-    if (number.failed || !number.data) {
-        text->failed = true;
-        return;
-    }
-    const bool plain = strpbrk(number.data, ".e") != NULL;
-    tw_text_printf(text, "(%s%sf)", number.data, plain ? "" : ".0");
-    tw_text_clear(&number);
-}
-
-static void print_dim(tw_dim dim, tw_text *text)
-{
-    if (!dim.letters)
-        tw_text_printf(text, "%lld", (long long)dim.scale);
-    else if (dim.scale == 1)
-        tw_text_puts(text, "n");
-    else
-        tw_text_printf(text, "(%lld * n)", (long long)dim.scale);
-}
-
 /* Argument `s` in the class that its user computes in. */
 static void print_argument(const tw_expr *expr, int s, value_class want, const value_class *classes,
                            tw_text *text)
@@ -180,11 +154,11 @@ static void print_argument(const tw_expr *expr, int s, value_class want, const v
         if (want == CLASS_INT)
             tw_text_printf(text, "%lld", (long long)step->number[0]);
         else
-            print_float(step->number[0], text);
+            tw_float_literal(step->number[0], text);
         tw_text_puts(text, ")");
     } else if (step->kind == TW_EXPR_EXTENT) {
         tw_text_printf(text, "(%s(W))(", vector);
-        print_dim(step->dim, text);
+        tw_text_puts(text, tw_dim_literal(step->dim, (char[TW_DIM_LITERAL]){0}));
         tw_text_puts(text, ")");
     } else if (classes[s] == want) {
         tw_text_printf(text, "t%d", s);
@@ -199,18 +173,16 @@ static void print_general_index(const tw_expr *expr, const tw_operand *operand, 
     const tw_shape *out = &expr->shape, *in = &operand->shape;
     const int shift = out->rank - in->rank;
     bool outermost = true;
+    char size[TW_DIM_LITERAL];
     for (int d = 0; d < out->rank - 1; d++) {
         const int t = d - shift;
         if (t >= 0 && !tw_dim_is_one(in->dim[t])) {
-            tw_text_puts(text, "((at) / ");
-            print_dim(tw_shape_span(out, d + 1, out->rank), text);
-            if (!outermost) {
-                tw_text_puts(text, " % ");
-                print_dim(out->dim[d], text);
-            }
-            tw_text_puts(text, ") * ");
-            print_dim(tw_shape_span(in, t + 1, in->rank), text);
-            tw_text_puts(text, " + ");
+            tw_text_printf(text, "((at) / %s",
+                           tw_dim_literal(tw_shape_span(out, d + 1, out->rank), size));
+            if (!outermost)
+                tw_text_printf(text, " %% %s", tw_dim_literal(out->dim[d], size));
+            tw_text_printf(text, ") * %s + ",
+                           tw_dim_literal(tw_shape_span(in, t + 1, in->rank), size));
         }
         outermost &= tw_dim_is_one(out->dim[d]);
     }
@@ -243,7 +215,8 @@ static void print_load(const tw_expr *expr, int o, tw_text *text)
     tw_text_puts(text, splat ? ")))" : "))");
 }
 
-/* Bytes are computed as int: what is fused behind a row must see what storing it would have left. */
+/* Bytes are computed as int: what is fused behind a row must see what storing it would have left.
+ */
 static void print_row_call(const tw_expr *expr, int s, const value_class *classes, tw_text *text)
 {
     const tw_expr_step *step = &expr->step[s];
@@ -259,7 +232,7 @@ static void print_row_call(const tw_expr *expr, int s, const value_class *classe
         const char parameter[] = {'p', (char)('0' + p), 0};
         if (strstr(row_text(row, step->which), parameter)) {
             tw_text_puts(text, ", ");
-            print_float(step->number[p], text);
+            tw_float_literal(step->number[p], text);
         }
     }
     tw_text_puts(text, wraps ? ") & 255" : ")");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // matmul: products of matrices, in batches with NumPy's broadcasting, either side transposed.
+#include "op/literal.h"
 #include "op/product.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -169,11 +170,6 @@ static double matmul_cost(const tw_call *call, int64_t n)
            (double)tw_dim_at(a->dim[k], n);
 }
 
-static void dim_text(tw_dim dim, char *buffer, size_t size)
-{
-    (void)snprintf(buffer, size, dim.letters ? "(%" PRId64 "*n)" : "%" PRId64, dim.scale);
-}
-
 /* The number of the operand's matrix as an expression in `batch`, the number of the result's. */
 static void index_text(const tw_shape *operand, const tw_shape *lead, char *text, size_t size)
 {
@@ -188,12 +184,11 @@ static void index_text(const tw_shape *operand, const tw_shape *lead, char *text
         const tw_dim own = lead_dim(operand, i);
         const int d = lead->rank - 1 - i;
         if (!tw_dim_is_one(own)) {
-            char inner[32], whole[32], step[32];
-            dim_text(tw_shape_span(lead, d + 1, lead->rank), inner, sizeof inner);
-            dim_text(lead->dim[d], whole, sizeof whole);
-            dim_text(stride, step, sizeof step);
-            length += (size_t)snprintf(text + length, size - length, "%sbatch/%s%%%s*%s",
-                                       length ? "+" : "", inner, whole, step);
+            char inner[TW_DIM_LITERAL], whole[TW_DIM_LITERAL], step[TW_DIM_LITERAL];
+            length += (size_t)snprintf(
+                text + length, size - length, "%sbatch/%s%%%s*%s", length ? "+" : "",
+                tw_dim_literal(tw_shape_span(lead, d + 1, lead->rank), inner),
+                tw_dim_literal(lead->dim[d], whole), tw_dim_literal(stride, step));
             assert(length < size);
         }
         stride = tw_dim_multiply(stride, own);

@@ -3,6 +3,7 @@
 #include "op/site.h"
 #include "base/text.h"
 #include "op/expr.h"
+#include "op/literal.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -98,34 +99,19 @@ void tw_launch_define(tw_site *site, tw_launch *launch, const char *name, int64_
 
 void tw_launch_define_dim(tw_site *site, tw_launch *launch, const char *name, tw_dim value)
 {
-    char text[48];
-    if (!value.letters)
-        (void)snprintf(text, sizeof text, "%" PRId64, value.scale);
-    else if (value.scale == 1)
-        (void)snprintf(text, sizeof text, "n");
-    else
-        (void)snprintf(text, sizeof text, "(%" PRId64 " * n)", value.scale);
-    tw_launch_define_text(site, launch, name, text);
+    char text[TW_DIM_LITERAL];
+    tw_launch_define_text(site, launch, name, tw_dim_literal(value, text));
 }
 
 void tw_launch_define_float(tw_site *site, tw_launch *launch, const char *name, double value)
 {
     tw_text text = {.context = site->arena->context};
-    tw_text_double(&text, value);
-    if (text.failed) {
+    tw_float_literal(value, &text);
+    if (text.failed)
         out_of_memory(site);
-        return;
-    }
-    char number[64];
-    const bool plain = strpbrk(text.data, ".einN") != NULL;
-    (void)snprintf(number, sizeof number, "(%s%sf)", text.data, plain ? "" : ".0");
+    else
+        tw_launch_define_text(site, launch, name, text.data);
     tw_text_clear(&text);
-    const bool finite = value - value == 0;
-    tw_launch_define_text(site, launch, name,
-                          finite           ? number
-                          : value != value ? "NAN"
-                          : value > 0      ? "INFINITY"
-                                           : "(-INFINITY)");
 }
 
 /* ---- arguments ---- */
