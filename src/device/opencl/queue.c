@@ -111,20 +111,23 @@ static tw_status check_range(const tw_buffer *buffer, uint64_t offset, uint64_t 
                    (unsigned long long)buffer->bytes);
 }
 
-tw_status tw_opencl_write(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes,
-                          const void *source, int n_waits, tw_event *const *waits, tw_event **event,
-                          tw_error *error)
+/* Copies from source to the buffer, or else from the buffer to target. */
+static tw_status transfer(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes,
+                          const void *source, void *target, int n_waits, tw_event *const *waits,
+                          tw_event **event, tw_error *error)
 {
-    static const char what[] = "upload to the device";
+    const char *what = source ? "upload to the device" : "download from the device";
     wait_list list;
-    cl_event made = NULL;
+    cl_event made = NULL, *out = event ? &made : NULL;
     TW_TRY(check_range(buffer, offset, bytes, what, error));
     TW_TRY(wait_for(&list, n_waits, waits, what, error));
     if (bytes == 0)
         return mark(queue, &list, event, what, error);
     const cl_int code =
-        clEnqueueWriteBuffer(queue->queue, buffer->memory, CL_FALSE, (size_t)offset, (size_t)bytes,
-                             source, list.count, list.events, event ? &made : NULL);
+        source ? clEnqueueWriteBuffer(queue->queue, buffer->memory, CL_FALSE, (size_t)offset,
+                                      (size_t)bytes, source, list.count, list.events, out)
+               : clEnqueueReadBuffer(queue->queue, buffer->memory, CL_FALSE, (size_t)offset,
+                                     (size_t)bytes, target, list.count, list.events, out);
     if (code != CL_SUCCESS)
         return tw_opencl_fail(error, code, "%s '%s' (%llu bytes)", what, queue->device->info.name,
                               (unsigned long long)bytes);
@@ -133,26 +136,18 @@ tw_status tw_opencl_write(tw_queue *queue, tw_buffer *buffer, uint64_t offset, u
     return TW_OK;
 }
 
+tw_status tw_opencl_write(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes,
+                          const void *source, int n_waits, tw_event *const *waits, tw_event **event,
+                          tw_error *error)
+{
+    return transfer(queue, buffer, offset, bytes, source, NULL, n_waits, waits, event, error);
+}
+
 tw_status tw_opencl_read(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes,
                          void *target, int n_waits, tw_event *const *waits, tw_event **event,
                          tw_error *error)
 {
-    static const char what[] = "download from the device";
-    wait_list list;
-    cl_event made = NULL;
-    TW_TRY(check_range(buffer, offset, bytes, what, error));
-    TW_TRY(wait_for(&list, n_waits, waits, what, error));
-    if (bytes == 0)
-        return mark(queue, &list, event, what, error);
-    const cl_int code =
-        clEnqueueReadBuffer(queue->queue, buffer->memory, CL_FALSE, (size_t)offset, (size_t)bytes,
-                            target, list.count, list.events, event ? &made : NULL);
-    if (code != CL_SUCCESS)
-        return tw_opencl_fail(error, code, "%s '%s' (%llu bytes)", what, queue->device->info.name,
-                              (unsigned long long)bytes);
-    if (event)
-        *event = (tw_event *)made;
-    return TW_OK;
+    return transfer(queue, buffer, offset, bytes, NULL, target, n_waits, waits, event, error);
 }
 
 tw_status tw_opencl_fill_zero(tw_queue *queue, tw_buffer *buffer, uint64_t offset, uint64_t bytes,
