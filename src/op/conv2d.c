@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The layers conv2d and conv2d_transpose, with Keras's rules of padding and its layouts of weights.
 #include "op/convolution.h"
+#include "op/helpers.h"
 #include "op/layer.h"
 #include <inttypes.h>
 
@@ -11,10 +12,6 @@
     {                                                                                              \
         "dilation", TW_ATTR_INTS, "1", NULL, "distance of the window's pixels"                     \
     }
-#define NO_MORE                                                                                    \
-    {                                                                                              \
-        NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
-    }
 
 static const tw_attribute conv2d_attributes[] = {
     WINDOW_ATTRIBUTES,
@@ -23,7 +20,7 @@ static const tw_attribute conv2d_attributes[] = {
     {"groups", TW_ATTR_INT, "1", NULL, "parts of the channels that do not mix"},
     TW_LAYER_ATTRIBUTES,
     TW_WEIGHT_ATTRIBUTES,
-    NO_MORE};
+    TW_ATTRIBUTES_END};
 
 static const tw_attribute transpose_attributes[] = {
     WINDOW_ATTRIBUTES,
@@ -31,7 +28,7 @@ static const tw_attribute transpose_attributes[] = {
     {"output_padding", TW_ATTR_INTS, "", NULL, "pixels more at the bottom and right, as Keras's"},
     TW_LAYER_ATTRIBUTES,
     TW_WEIGHT_ATTRIBUTES,
-    NO_MORE};
+    TW_ATTRIBUTES_END};
 
 /* What both layers read from their attributes; x's sizes are -1 while letters are unbound. */
 typedef struct window {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // convolution of NHWC images, and its gradients by image and weight: each is made of the other two.
 #include "op/convolution.h"
+#include "op/helpers.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -11,18 +12,14 @@
     {                                                                                              \
         "groups", TW_ATTR_INT, "1", NULL, "parts of the channels that do not mix"                  \
     }
-#define NO_MORE                                                                                    \
-    {                                                                                              \
-        NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
-    }
 
-static const tw_attribute convolution_attributes[] = {COMMON, NO_MORE};
+static const tw_attribute convolution_attributes[] = {COMMON, TW_ATTRIBUTES_END};
 static const tw_attribute dx_attributes[] = {COMMON,
                                              {"height", TW_ATTR_INT, NULL, NULL, "of dx"},
                                              {"width", TW_ATTR_INT, NULL, NULL, "of dx"},
-                                             NO_MORE};
+                                             TW_ATTRIBUTES_END};
 static const tw_attribute dw_attributes[] = {
-    COMMON, {"kernel", TW_ATTR_INTS, NULL, NULL, "height, width"}, NO_MORE};
+    COMMON, {"kernel", TW_ATTR_INTS, NULL, NULL, "height, width"}, TW_ATTRIBUTES_END};
 
 /* ---- sizes ---- */
 

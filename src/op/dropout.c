@@ -2,18 +2,14 @@
 // dropout and gaussian_noise: random in training, nothing at all in inference.
 #include "op/helpers.h"
 
-#define NO_MORE                                                                                    \
-    {                                                                                              \
-        NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
-    }
-
 static const tw_attribute dropout_attributes[] = {
     {"rate", TW_ATTR_FLOAT, "0.5", NULL,
      "share of elements set to 0; the others are divided by 1 - rate"},
-    NO_MORE};
+    TW_ATTRIBUTES_END};
 
 static const tw_attribute noise_attributes[] = {
-    {"stddev", TW_ATTR_FLOAT, NULL, NULL, "standard deviation of what is added"}, NO_MORE};
+    {"stddev", TW_ATTR_FLOAT, NULL, NULL, "standard deviation of what is added"},
+    TW_ATTRIBUTES_END};
 
 static tw_status same_infer(tw_call *call, tw_error *error)
 {

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// What several operators share: axes, shapes collapsed around an axis, texts of shapes, elements of host tensors.
+// What several operators share: axes, shapes collapsed around an axis, texts of shapes, elements of
+// host tensors.
 #ifndef TW_OP_HELPERS_H
 #define TW_OP_HELPERS_H
 
 #include "op/host.h"
 #include "op/site.h"
 
-/* A batch that stands for "typical" where a split is chosen at plan time: the choice must not follow n. */
+/* The last row of a table of attributes. */
+#define TW_ATTRIBUTES_END                                                                          \
+    {                                                                                              \
+        NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
+    }
+
+/* A batch that stands for "typical" where a split is chosen at plan time: the choice must not
+ * follow n. */
 #define TW_NOMINAL_BATCH 64
 
 /* A shape as [outer, axis, inner], seen from one axis or a run of axes. */
@@ -39,8 +47,8 @@ int64_t tw_host_span(const tw_host_tensor *tensor, int from, int to);
 /* ---- for variants ---- */
 /* Size of the last dimension, 1 for rank 0: what `col` counts within. */
 tw_dim tw_last_dim(const tw_shape *shape);
-/* "float" or "int": what LOAD gives for the type. Defined for kernels as VALUE (scalar) and VALUEV(W) by
- * tw_launch_define_value. */
+/* "float" or "int": what LOAD gives for the type. Defined for kernels as VALUE (scalar) and
+ * VALUEV(W) by tw_launch_define_value. */
 void tw_launch_define_value(tw_site *site, tw_launch *launch, tw_type type);
 /* The value at the nominal batch. */
 int64_t tw_dim_nominal(tw_dim dim);

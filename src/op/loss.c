@@ -5,25 +5,22 @@
 #include "op/helpers.h"
 
 #define EPSILON 1e-7 /* probabilities are held this far from 0 and 1, as in Keras */
-#define NO_MORE                                                                                    \
-    {                                                                                              \
-        NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
-    }
 
-static const tw_attribute no_attributes[] = {NO_MORE};
+static const tw_attribute no_attributes[] = {TW_ATTRIBUTES_END};
 
 static const tw_attribute huber_attributes[] = {
-    {"delta", TW_ATTR_FLOAT, "1", NULL, "where the square goes over into a line"}, NO_MORE};
+    {"delta", TW_ATTR_FLOAT, "1", NULL, "where the square goes over into a line"},
+    TW_ATTRIBUTES_END};
 
 static const tw_attribute binary_attributes[] = {
     {"from_logits", TW_ATTR_BOOL, "no", NULL, "predictions are before the sigmoid"},
     {"label_smoothing", TW_ATTR_FLOAT, "0", NULL, "labels become (1 - s) * label + s / 2"},
-    NO_MORE};
+    TW_ATTRIBUTES_END};
 
 static const tw_attribute cross_entropy_attributes[] = {
     {"from_logits", TW_ATTR_BOOL, "yes", NULL, "the first input is before the softmax"},
     {"label_smoothing", TW_ATTR_FLOAT, "0", NULL, "labels become (1 - s) * label + s / classes"},
-    NO_MORE};
+    TW_ATTRIBUTES_END};
 
 /* ---- checks ---- */
 

@@ -3,18 +3,13 @@
 // serve as metrics too.)
 #include "op/helpers.h"
 
-#define NO_MORE                                                                                    \
-    {                                                                                              \
-        NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
-    }
-
 static const tw_attribute accuracy_attributes[] = {
     {"threshold", TW_ATTR_FLOAT, "0.5", NULL,
      "of a single column: above it the prediction is 1 (0 for logits)"},
-    NO_MORE};
+    TW_ATTRIBUTES_END};
 
 static const tw_attribute top_k_attributes[] = {
-    {"k", TW_ATTR_INT, "5", NULL, "how many of the largest may hold the label"}, NO_MORE};
+    {"k", TW_ATTR_INT, "5", NULL, "how many of the largest may hold the label"}, TW_ATTRIBUTES_END};
 
 /* Whether the label has an element for each of the prediction's, not one for each row of classes.
  */

@@ -2,6 +2,7 @@
 // Pooling of NHWC images by largest value or mean: maxpool, avgpool, their gradients, and the
 // layers made of them.
 #include "op/convolution.h"
+#include "op/helpers.h"
 #include <inttypes.h>
 #include <math.h>
 
@@ -12,16 +13,12 @@
         "pads", TW_ATTR_INTS, "0", NULL,                                                           \
             "pixels around x that count for nothing: top, left, bottom, right"                     \
     }
-#define NO_MORE                                                                                    \
-    {                                                                                              \
-        NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
-    }
 
-static const tw_attribute pool_attributes[] = {COMMON, NO_MORE};
+static const tw_attribute pool_attributes[] = {COMMON, TW_ATTRIBUTES_END};
 static const tw_attribute dx_attributes[] = {COMMON,
                                              {"height", TW_ATTR_INT, NULL, NULL, "of dx"},
                                              {"width", TW_ATTR_INT, NULL, NULL, "of dx"},
-                                             NO_MORE};
+                                             TW_ATTRIBUTES_END};
 
 /* x [images,h,w,c], y [images,oh,ow,c]; -1: not known yet. */
 typedef struct pool {
@@ -319,7 +316,7 @@ static const tw_attribute layer_attributes[] = {
     {"stride", TW_ATTR_INTS, "", NULL, "step of the window (default: its size)"},
     {"padding", TW_ATTR_TEXT, "valid", NULL,
      "valid, same, or 1, 2 or 4 numbers (top,left,bottom,right)"},
-    NO_MORE};
+    TW_ATTRIBUTES_END};
 
 static tw_status read_layer(const tw_call *call, pool *p, tw_error *error)
 {
@@ -368,7 +365,7 @@ static void layer_expand(tw_graph *g, const tw_call *call, bool training, tw_nod
 }
 
 static const tw_attribute global_attributes[] = {
-    {"keepdims", TW_ATTR_BOOL, "no", NULL, "keep height and width, as 1"}, NO_MORE};
+    {"keepdims", TW_ATTR_BOOL, "no", NULL, "keep height and width, as 1"}, TW_ATTRIBUTES_END};
 
 static tw_status global_infer(tw_call *call, tw_error *error)
 {

@@ -2,11 +2,6 @@
 // The same elements under another shape, without a launch: reshape, flatten, squeeze, expand_dims.
 #include "op/helpers.h"
 
-#define NO_MORE                                                                                    \
-    {                                                                                              \
-        NULL, TW_ATTR_INT, NULL, NULL, NULL                                                        \
-    }
-
 /* The gradient of every view: the same elements under the input's shape. */
 static void view_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted,
                       tw_node **dx)
@@ -26,7 +21,7 @@ static void view_host(const tw_host_call *host)
 static const tw_attribute reshape_attributes[] = {
     {"shape", TW_ATTR_DIMS, "", NULL,
      "the new sizes, letters allowed, -1 once for the rest; none: one number"},
-    NO_MORE};
+    TW_ATTRIBUTES_END};
 
 /* Puts what is left of `whole` at the place of -1. */
 static tw_status fill_rest(tw_shape *y, int rest, tw_dim whole, tw_error *error)
@@ -38,8 +33,7 @@ static tw_status fill_rest(tw_shape *y, int rest, tw_dim whole, tw_error *error)
             others = tw_dim_multiply(others, y->dim[d]);
     y->dim[rest] = tw_dim_divide(whole, others);
     const bool comparable = ((others.letters & ~whole.letters) & ~TW_BATCH) == 0;
-    if (comparable && tw_dim_known(whole) && tw_dim_known(others) &&
-        !tw_dim_known(y->dim[rest])) {
+    if (comparable && tw_dim_known(whole) && tw_dim_known(others) && !tw_dim_known(y->dim[rest])) {
         const tw_shape left = {2, {whole, others}};
         return tw_fail(error, TW_ERROR_SHAPE,
                        "-1 in shape= has no whole size: [elements, others] are %s",
@@ -81,7 +75,7 @@ static tw_status reshape_infer(tw_call *call, tw_error *error)
 /* ---- flatten ---- */
 
 static const tw_attribute flatten_attributes[] = {
-    {"axis", TW_ATTR_INT, "1", NULL, "the first axis of those that become one"}, NO_MORE};
+    {"axis", TW_ATTR_INT, "1", NULL, "the first axis of those that become one"}, TW_ATTRIBUTES_END};
 
 static tw_status flatten_infer(tw_call *call, tw_error *error)
 {
@@ -102,7 +96,8 @@ static tw_status flatten_infer(tw_call *call, tw_error *error)
 /* ---- squeeze, expand_dims ---- */
 
 static const tw_attribute squeeze_attributes[] = {
-    {"axes", TW_ATTR_INTS, "", NULL, "axes of size 1 to drop (default: all of size 1)"}, NO_MORE};
+    {"axes", TW_ATTR_INTS, "", NULL, "axes of size 1 to drop (default: all of size 1)"},
+    TW_ATTRIBUTES_END};
 
 static tw_status squeeze_infer(tw_call *call, tw_error *error)
 {
@@ -129,7 +124,7 @@ static tw_status squeeze_infer(tw_call *call, tw_error *error)
 static const tw_attribute expand_attributes[] = {
     {"axes", TW_ATTR_INTS, NULL, NULL,
      "where the result has axes of size 1, negative from its end"},
-    NO_MORE};
+    TW_ATTRIBUTES_END};
 
 static tw_status expand_infer(tw_call *call, tw_error *error)
 {
