@@ -56,6 +56,26 @@ TW_API const char *tw_dataset_class(const tw_dataset *dataset, int32_t index);
 TW_API TW_NODISCARD tw_status tw_dataset_split(tw_dataset *dataset, double fraction,
                                                tw_dataset **rest, tw_error *error);
 
+/* A data set of some samples (numbers from 0, in that order, any of them several times) of another
+ * one, which stays as it is; both share the storage. Errors: ARGUMENT (none, or a number that is
+ * out of range), MEMORY. */
+TW_API TW_NODISCARD tw_status tw_dataset_select(const tw_dataset *dataset, int64_t count,
+                                                const int64_t *samples, tw_dataset **selected,
+                                                tw_error *error);
+/* One of the rounds of k-fold cross-validation. */
+typedef struct tw_fold {
+    int32_t parts, part; /* k, from 2; which part is tested on, from 0 */
+    bool shuffle;        /* parts at random, by seed; else each is a run of samples as they stand */
+    uint64_t seed;
+} tw_fold;
+/* Cuts the samples into `parts` parts that differ by at most one in size: number `part` becomes
+ * *test, all others *train, both in the data's order. Where the data hold labels (one class number
+ * a sample, in an input with classes=, or nothing but 0 and 1), the parts of a shuffle have as many
+ * of each class, but for one. Errors: ARGUMENT (fewer samples than parts, ...), MEMORY. */
+TW_API TW_NODISCARD tw_status tw_dataset_fold(const tw_dataset *dataset, const tw_fold *fold,
+                                              tw_dataset **train, tw_dataset **test,
+                                              tw_error *error);
+
 /* Starts an epoch (and ends one that runs): the order is the file's, or a permutation by (seed,
  * epoch), the same everywhere and whatever the batch. A thread of its own prepares batches ahead.
  * Errors: ARGUMENT (batch below 1). */

@@ -19,6 +19,10 @@ typedef struct tw_plan tw_plan;     /* run by one thread at a time */
 TW_API TW_NODISCARD tw_status tw_params_create(tw_graph *graph, tw_device *device, uint64_t seed,
                                                tw_params **params, tw_error *error);
 TW_API void tw_params_destroy(tw_params **params);
+/* Initialises all weights anew, from another seed: as tw_params_create, but plans made on them
+ * stay.
+ */
+TW_API TW_NODISCARD tw_status tw_params_reset(tw_params *params, uint64_t seed, tw_error *error);
 
 TW_API int32_t tw_params_count(const tw_params *params);
 /* Name, type and shape of weight number index; array->data is NULL. The name lives as long as the

@@ -31,6 +31,13 @@ TW_API TW_NODISCARD tw_status tw_trainer_create(tw_params *params,
                                                 tw_trainer **trainer, tw_error *error);
 TW_API void tw_trainer_destroy(tw_trainer **trainer);
 
+/* Begins a new training: fresh weights by seed (which becomes the trainer's), optimizers and
+ * counters as at first. What was compiled stays, so that the folds of a cross-validation, or
+ * several seeds, cost no more than their steps. Steps that were enqueued are waited for, and
+ * forgotten. */
+TW_API TW_NODISCARD tw_status tw_trainer_restart(tw_trainer *trainer, uint64_t seed,
+                                                 tw_error *error);
+
 /* One step (every train line once, in order) on n samples; inputs in the graph's order, copied
  * before it returns. Enqueued, not waited for. */
 TW_API TW_NODISCARD tw_status tw_trainer_step(tw_trainer *trainer, int64_t n,

@@ -14,9 +14,9 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NO_DEVICE = 3, CLI_INTER
 typedef struct cli_args {
     const char *operand; /* MODEL.tw, DIR or NAME */
     const char *data, *test, *out, *resume, *device, *kernels, *weights, *node;
-    const char *keep;                       /* "best", "last" */
-    const char *shuffle;                    /* "yes", "no" */
-    int64_t epochs, batch, steps, patience; /* 0: not given */
+    const char *keep;                              /* "best", "last" */
+    const char *shuffle;                           /* "yes", "no" */
+    int64_t epochs, batch, steps, patience, folds; /* 0: not given */
     uint64_t seed;
     bool seed_given;
     double split;
@@ -102,6 +102,8 @@ int cli_find_model(const cli_args *args, cli_session *session);
 int cli_need_weights(const cli_args *args,
                      const cli_session *session); /* refuses a model without any */
 int cli_open_context(cli_session *session);
+/* Loads the weights that were found into the parameters. */
+int cli_load_weights(const cli_args *args, cli_session *session);
 /* Reads the model, opens the device, makes the parameters and loads weights into them. */
 int cli_open(const cli_args *args, uint64_t seed, cli_session *session);
 void cli_close(cli_session *session);

@@ -2,6 +2,7 @@
 // The progress bar and its plain relatives.
 #include "progress.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #define BAR 24
@@ -38,7 +39,10 @@ static void print_bar(cli_progress *p, const tw_progress *now)
 {
     const int filled = now->steps > 0 ? (int)(BAR * now->step / now->steps) : 0;
     const double rate = rate_of(p, now);
-    printf("\repoch %lld/%lld [", (long long)now->epoch, (long long)now->epochs);
+    printf("\r");
+    if (p->folds > 0)
+        printf("fold %lld/%lld  ", (long long)p->fold, (long long)p->folds);
+    printf("epoch %lld/%lld [", (long long)now->epoch, (long long)now->epochs);
     for (int i = 0; i < BAR; i++)
         putchar(i < filled ? '=' : i == filled ? '>' : ' ');
     printf("] %lld/%lld", (long long)now->step, (long long)now->steps);
@@ -86,12 +90,23 @@ static void json_epoch(const cli_progress *p, const tw_progress *now)
     printf("}\n");
 }
 
+static void keep_values(const cli_progress *p, const tw_progress *now)
+{
+    const size_t bytes = (size_t)tw_trainer_value_count(p->trainer) * sizeof *now->values;
+    if (p->any_epoch && p->keep_best && !(now->test_values[0] < p->test_values[0]))
+        return;
+    memcpy(p->values, now->values, bytes);
+    memcpy(p->test_values, now->test_values, bytes);
+}
+
 bool cli_progress_report(void *user, const tw_progress *now)
 {
     cli_progress *p = user;
     if (now->epoch_done) {
         cli_progress_end(p);
-        if (p->json)
+        if (p->folds > 0)
+            keep_values(p, now);
+        else if (p->json)
             json_epoch(p, now);
         else
             print_epoch(p, now);

@@ -14,6 +14,10 @@ typedef struct cli_progress {
     int64_t first_samples;
     double first_seconds;
     bool any_epoch; /* an epoch has ended */
+    /* Of a fold of a cross-validation, whose epochs have no lines; NULL, 0 otherwise. */
+    int64_t fold, folds;
+    bool keep_best; /* these are of the epoch with the least test loss, not the last */
+    double *values, *test_values; /* of that epoch */
 } cli_progress;
 
 void cli_progress_start(cli_progress *progress, const tw_trainer *trainer, bool json);

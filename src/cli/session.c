@@ -155,7 +155,7 @@ int cli_open_context(cli_session *session)
     return CLI_DONE;
 }
 
-static int load_weights(const cli_args *args, cli_session *session)
+int cli_load_weights(const cli_args *args, cli_session *session)
 {
     tw_error error;
     int32_t taken = 0;
@@ -181,7 +181,7 @@ int cli_open(const cli_args *args, uint64_t seed, cli_session *session)
         return cli_error(&error, NULL);
     if (tw_params_create(session->graph, session->device, seed, &session->params, &error) != TW_OK)
         return cli_error(&error, session->model);
-    return load_weights(args, session);
+    return cli_load_weights(args, session);
 }
 
 void cli_close(cli_session *session)

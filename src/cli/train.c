@@ -5,17 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "progress.h"
-
-typedef struct training {
-    const cli_args *args;
-    cli_session session;
-    tw_checkpoint checkpoint; /* of the folder to resume */
-    const char *out;
-    tw_dataset *data, *test;
-    tw_trainer *trainer;
-    cli_progress progress;
-} training;
+#include "train.h"
 
 /* What the signal's handler reaches. */
 static tw_trainer *volatile interrupted_trainer;
@@ -64,9 +54,7 @@ static bool holds_something(const char *folder, const char *name)
     return stat(path, &status) == 0 && status.st_size > 0;
 }
 
-/* The output folder, before anything costs time: nothing that is there is written over unless it is
- * resumed. */
-static int check_out(const training *t)
+int cli_training_check_out(const cli_training *t)
 {
     const char *out = t->out;
     if (!out)
@@ -103,6 +91,13 @@ static int check_usage(const cli_args *args)
         return cli_fail(CLI_USAGE, "train needs --data SPEC: see thalweg --help");
     if (args->test && args->split > 0)
         return cli_fail(CLI_USAGE, "give --test or --split, not both");
+    if (args->folds == 1)
+        return cli_fail(CLI_USAGE, "--folds 1: give at least 2; each is tested on in turn");
+    if (args->folds > 0 && (args->test || args->split > 0))
+        return cli_fail(CLI_USAGE, "--folds makes the test data itself: leave %s out",
+                        args->test ? "--test" : "--split");
+    if (args->folds > 0 && args->resume)
+        return cli_fail(CLI_USAGE, "--folds cannot resume a run: leave --resume out");
     if (args->resume && args->weights)
         return cli_fail(CLI_USAGE,
                         "give --weights or --resume, not both: a resumed run brings its weights");
@@ -116,7 +111,7 @@ static int check_usage(const cli_args *args)
     return CLI_DONE;
 }
 
-static int read_checkpoint(training *t)
+static int read_checkpoint(cli_training *t)
 {
     tw_error error;
     const cli_args *args = t->args;
@@ -131,21 +126,21 @@ static int read_checkpoint(training *t)
     return CLI_DONE;
 }
 
-static int64_t batch_of(const training *t)
+static int64_t batch_of(const cli_training *t)
 {
     if (t->args->batch > 0)
         return t->args->batch;
     return t->args->resume ? t->checkpoint.batch : 32;
 }
 
-static bool no_shuffle(const training *t)
+static bool no_shuffle(const cli_training *t)
 {
     if (t->args->shuffle)
         return strcmp(t->args->shuffle, "no") == 0;
     return t->args->resume ? t->checkpoint.no_shuffle : false;
 }
 
-static int open_data(training *t)
+static int open_data(cli_training *t)
 {
     tw_error error;
     const cli_args *args = t->args;
@@ -158,7 +153,7 @@ static int open_data(training *t)
     return CLI_DONE;
 }
 
-static int open_trainer(training *t)
+static int open_trainer(cli_training *t)
 {
     tw_error error;
     const tw_trainer_options options = {
@@ -170,7 +165,7 @@ static int open_trainer(training *t)
     return CLI_DONE;
 }
 
-static int64_t epochs_of(const training *t)
+static int64_t epochs_of(const cli_training *t)
 {
     if (t->args->epochs > 0)
         return t->args->epochs;
@@ -180,11 +175,11 @@ static int64_t epochs_of(const training *t)
     return each > 0 ? (t->args->steps - 1) / each + 1 : 1;
 }
 
-static int interrupted_end(training *t, const tw_error *error)
+static int interrupted_end(cli_training *t, const tw_error *error)
 {
     const char *test = t->args->test;
     (void)cli_fail(CLI_INTERRUPTED, "%s", error->text);
-    if (t->out)
+    if (t->out && t->fold == 0)
         (void)fprintf(
             stderr, "thalweg: go on with: thalweg train --resume %s --data %s%s%s --epochs %lld\n",
             t->out, t->args->data, test ? " --test " : "", test ? test : "",
@@ -192,7 +187,7 @@ static int interrupted_end(training *t, const tw_error *error)
     return CLI_INTERRUPTED;
 }
 
-static int fit(training *t)
+int cli_training_fit(cli_training *t)
 {
     tw_error error;
     const cli_args *args = t->args;
@@ -208,7 +203,14 @@ static int fit(training *t)
         .user = &t->progress,
     };
     cli_progress_start(&t->progress, t->trainer, args->json);
+    t->progress.fold = t->fold;
+    t->progress.folds = args->folds;
+    t->progress.keep_best = options.keep_best;
+    t->progress.values = t->values;
+    t->progress.test_values = t->test_values;
     catch_interrupts(t->trainer);
+    if (interrupted) /* between two folds */
+        return cli_fail(CLI_INTERRUPTED, "interrupted");
     const tw_status status = tw_trainer_fit(t->trainer, t->data, &options, &error);
     interrupted_trainer = NULL;
     cli_progress_end(&t->progress);
@@ -219,12 +221,12 @@ static int fit(training *t)
     if (!t->progress.any_epoch && args->resume && !args->json)
         printf("nothing to do: %s has %lld epochs already; give more with --epochs\n", args->resume,
                (long long)tw_trainer_epoch(t->trainer));
-    else if (t->out && !args->json)
+    else if (t->out && !args->json && t->fold == 0)
         printf("written to %s\n", t->out);
     return CLI_DONE;
 }
 
-static int open_all(training *t)
+static int open_all(cli_training *t)
 {
     cli_args model = *t->args;
     char path[4200];
@@ -249,14 +251,14 @@ static int open_all(training *t)
 
 static int run(const cli_args *args)
 {
-    training t = {.args = args, .out = args->out ? args->out : args->resume};
+    cli_training t = {.args = args, .out = args->out ? args->out : args->resume};
     int code = check_usage(args);
     if (code == CLI_DONE)
-        code = check_out(&t);
+        code = args->folds > 0 ? cli_folds_check_out(&t) : cli_training_check_out(&t);
     if (code == CLI_DONE)
         code = open_all(&t);
     if (code == CLI_DONE)
-        code = fit(&t);
+        code = args->folds > 0 ? cli_folds_run(&t) : cli_training_fit(&t);
     tw_trainer_destroy(&t.trainer);
     tw_dataset_destroy(&t.test);
     tw_dataset_destroy(&t.data);
@@ -269,6 +271,8 @@ static const cli_option options[] = {
     {"--test", CLI_TEXT, offsetof(cli_args, test), "SPEC", "data to judge each epoch by"},
     {"--split", CLI_FRACTION, offsetof(cli_args, split), "F",
      "judge by the last part of the data instead (0.1)"},
+    {"--folds", CLI_COUNT, offsetof(cli_args, folds), "K",
+     "cross-validation: K trainings, each judged by another of K parts"},
     {"--epochs", CLI_COUNT, offsetof(cli_args, epochs), "N", "epochs in all (default 1)"},
     {"--batch", CLI_COUNT, offsetof(cli_args, batch), "N", "samples a step (default 32)"},
     {"--seed", CLI_SEED, offsetof(cli_args, seed), "N",
@@ -296,6 +300,13 @@ const cli_command cli_train = {
     "Trains a model",
     "The folder of --out receives model.tw, weights.safetensors, state.safetensors, classes.txt "
     "and log.jsonl\n"
-    "after each epoch. Ctrl-C finishes the step, saves, and exits with 130.",
+    "after each epoch. Ctrl-C finishes the step, saves, and exits with 130.\n"
+    "--folds K cuts the data into K parts, at random by --seed and alike in their classes "
+    "(--shuffle "
+    "no: runs of\n"
+    "samples in the data's order, as a time series wants). Training number i begins with fresh "
+    "weights "
+    "of seed + i - 1,\n"
+    "uses all parts but the i-th, is judged by that one, and is written to DIR/fold-i.",
     options,
     run};

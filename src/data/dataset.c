@@ -39,9 +39,8 @@ static tw_storage *make_storage(tw_context *context, int wanted)
     return storage;
 }
 
-/* A data set over rows of the storage, of which it becomes a user. */
-static tw_status make_dataset(tw_storage *storage, int64_t first, int64_t count,
-                              tw_dataset **dataset, tw_error *error)
+tw_status tw_dataset_make(tw_storage *storage, int64_t first, int64_t count, tw_dataset **dataset,
+                          tw_error *error)
 {
     tw_dataset *made = tw_calloc(storage->context, 1, sizeof *made);
     if (!made)
@@ -156,7 +155,7 @@ static tw_status open_source(tw_graph *graph, const source *from, tw_dataset **d
         return tw_fail_memory(error);
     tw_status status = fill(storage, graph, from, error);
     if (status == TW_OK)
-        status = make_dataset(storage, 0, storage->count, dataset, error);
+        status = tw_dataset_make(storage, 0, storage->count, dataset, error);
     release(storage);
     return status;
 }
@@ -186,6 +185,7 @@ void tw_dataset_destroy(tw_dataset **dataset)
     tw_context *context = (*dataset)->storage->context;
     tw_prefetch_destroy(&(*dataset)->prefetch);
     release((*dataset)->storage);
+    tw_free(context, (*dataset)->rows);
     tw_free(context, *dataset);
     *dataset = NULL;
 }
@@ -230,8 +230,7 @@ tw_status tw_dataset_split(tw_dataset *dataset, double fraction, tw_dataset **re
         return tw_fail(error, TW_ERROR_ARGUMENT,
                        "a split of %g leaves one side of the %lld samples empty", fraction,
                        (long long)dataset->count);
-    TW_TRY(
-        make_dataset(dataset->storage, dataset->first + kept, dataset->count - kept, rest, error));
+    TW_TRY(tw_dataset_tail(dataset, kept, rest, error));
     tw_prefetch_destroy(&dataset->prefetch);
     dataset->count = kept;
     return TW_OK;

@@ -22,9 +22,10 @@ typedef struct slot {
 struct tw_prefetch {
     const tw_storage *storage;
     int64_t first, count, batch, n_batches;
+    const int64_t *rows; /* the data set's, or NULL */
     bool shuffle;
     tw_random random;
-    int64_t *order;
+    int64_t *order; /* of a shuffled epoch: rows, from first on */
     slot slots[SLOTS];
     bool has_mutex, has_filled, has_freed, has_thread;
     pthread_t thread;
@@ -38,15 +39,15 @@ struct tw_prefetch {
 
 static void fill(tw_prefetch *p, slot *s, int64_t number)
 {
-    const int64_t begin = number * p->batch;
+    const int64_t begin = number * p->batch, *order = p->shuffle ? p->order : p->rows;
     s->n = TW_MIN(p->batch, p->count - begin);
     s->status = TW_OK;
     for (int i = 0; i < p->storage->n_inputs && s->status == TW_OK; i++) {
         const tw_binding *binding = &p->storage->bindings[i];
         if (binding->column)
-            s->status = tw_convert(binding, p->shuffle ? p->first : p->first + begin,
-                                   p->shuffle ? p->order + begin : NULL, s->n,
-                                   (void *)s->columns[i], &s->error);
+            s->status =
+                tw_convert(binding, order ? p->first : p->first + begin,
+                           order ? order + begin : NULL, s->n, (void *)s->columns[i], &s->error);
     }
 }
 
@@ -66,6 +67,8 @@ static void *run(void *user)
     tw_prefetch *p = user;
     if (p->shuffle)
         tw_random_permutation(&p->random, p->count, p->order);
+    for (int64_t i = 0; p->shuffle && p->rows && i < p->count; i++)
+        p->order[i] = p->rows[p->order[i]];
     for (int64_t number = 0; number < p->n_batches && wait_free(p); number++) {
         slot *s = &p->slots[number % SLOTS];
         fill(p, s, number);
@@ -171,6 +174,7 @@ tw_status tw_dataset_start(tw_dataset *dataset, int64_t batch, bool shuffle, uin
     p->storage = dataset->storage;
     p->first = dataset->first;
     p->count = dataset->count;
+    p->rows = dataset->rows;
     p->batch = TW_MIN(batch, p->count);
     p->n_batches = (p->count - 1) / p->batch + 1;
     p->shuffle = shuffle;

@@ -182,6 +182,7 @@ static tw_status copy_options(tw_trainer *t, const tw_trainer_options *options, 
 {
     if (options)
         t->options = *options;
+    t->steps_told = t->options.steps_per_epoch;
     if (t->options.batch < 0)
         return tw_fail(error, TW_ERROR_ARGUMENT, "batch %lld: give 1 or more",
                        (long long)t->options.batch);
@@ -232,6 +233,27 @@ tw_status tw_trainer_create(tw_params *params, const tw_trainer_options *options
         return status;
     }
     *trainer = t;
+    return TW_OK;
+}
+
+tw_status tw_trainer_restart(tw_trainer *trainer, uint64_t seed, tw_error *error)
+{
+    if (!trainer || trainer->options.evaluate_only)
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "tw_trainer_restart wants a trainer that does steps");
+    (void)tw_trainer_finish(trainer, NULL); /* whatever came of what is thrown away now */
+    TW_TRY(tw_params_reset(trainer->params, seed, error));
+    for (int i = 0; i < trainer->n_lines; i++) {
+        tw_line *line = &trainer->line[i];
+        TW_TRY(tw_updater_reset(&line->updater, error));
+        line->step = line->received = 0;
+    }
+    tw_trainer_reset_means(trainer);
+    trainer->options.seed = seed;
+    trainer->options.steps_per_epoch = trainer->steps_told;
+    trainer->course = (tw_course){.best = INFINITY};
+    trainer->bad_line = -1;
+    atomic_store(&trainer->cancelled, 0);
     return TW_OK;
 }
 

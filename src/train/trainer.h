@@ -72,7 +72,8 @@ struct tw_trainer {
         *choices; /* by line, the evaluator's last: "stage=candidate\n..." to obey, or NULL */
     tw_evaluator evaluator;
     tw_course course;
-    int64_t total; /* steps of the whole training, 0: not known */
+    int64_t steps_told; /* options.steps_per_epoch as given: tw_trainer_fit sets it if it is 0 */
+    int64_t total;      /* steps of the whole training, 0: not known */
     atomic_int cancelled;
     int bad_line; /* the train line whose loss is no finite number, -1: none */
     uint64_t bad_step;

@@ -58,12 +58,14 @@ static bool regularised(const tw_updater *u)
     return false;
 }
 
-/* A buffer of the device filled once from host memory. bytes: as the device stores them. */
+/* A buffer of the device, made if it is not there, filled from host memory. bytes: as the device
+ * stores them. */
 static tw_status filled_buffer(tw_params *params, const void *data, uint64_t bytes,
                                tw_buffer **buffer, tw_error *error)
 {
     tw_device *device = params->device;
-    TW_TRY(device->backend->buffer_create(device, bytes, buffer, error));
+    if (!*buffer)
+        TW_TRY(device->backend->buffer_create(device, bytes, buffer, error));
     TW_TRY(device->backend->write(params->queue, *buffer, 0, bytes, data, 0, NULL, NULL, error));
     return device->backend->finish(params->queue, error);
 }
@@ -127,6 +129,7 @@ static tw_status fill_chunks(tw_updater *u, tw_error *error)
     return status;
 }
 
+/* The states' first values, into buffers that are made where they are not yet. */
 static tw_status fill_states(tw_updater *u, tw_error *error)
 {
     const uint64_t count = (uint64_t)u->params->table.elements;
@@ -144,6 +147,11 @@ static tw_status fill_states(tw_updater *u, tw_error *error)
             status = filled_floats(u->params, first, count, &u->buffer[STATES + k], error);
     tw_free(u->params->context, first);
     return status;
+}
+
+tw_status tw_updater_reset(tw_updater *updater, tw_error *error)
+{
+    return fill_states(updater, error);
 }
 
 /* ---- the reference: in P, G, states; out P, states, in place ---- */

@@ -37,6 +37,7 @@ tw_status tw_updater_create(tw_params *params, const tw_caps *caps, const tw_opt
                             const bool *has_gradient, tw_buffer *gradients, tw_updater *updater,
                             tw_error *error);
 void tw_updater_destroy(tw_updater *updater);
+tw_status tw_updater_reset(tw_updater *updater, tw_error *error); /* the states' first values */
 /* Enqueues one update with the scalars of tw_optimizer_scalars; the weights' version grows. */
 tw_status tw_updater_enqueue(tw_updater *updater, const float *user, tw_error *error);
 
