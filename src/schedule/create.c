@@ -60,8 +60,8 @@ static tw_status build(tw_runner *runner, bool *again, tw_error *error)
     if (!launches || !guilty)
         return tw_fail_memory(error);
     tw_error cause;
-    const tw_status status = tw_programs_build(runner->context, runner->device, count, launches,
-                                               guilty, &runner->programs, &cause);
+    const tw_status status = tw_programs_build(runner->params->built, count, launches, guilty,
+                                               &runner->programs, &cause);
     if (status == TW_OK)
         return TW_OK;
     bool any = false;

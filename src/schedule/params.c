@@ -65,13 +65,6 @@ static tw_status initialise_slot(tw_params *params, const tw_param_slot *slot, t
     return status;
 }
 
-static tw_status initialise(tw_params *params, tw_error *error)
-{
-    for (int i = 0; i < params->table.count; i++)
-        TW_TRY(initialise_slot(params, &params->table.slot[i], error));
-    return params->device->backend->finish(params->queue, error);
-}
-
 static tw_status create(tw_params *params, tw_error *error)
 {
     const tw_backend *backend = params->device->backend;
@@ -83,9 +76,12 @@ static tw_status create(tw_params *params, tw_error *error)
     TW_TRY(backend->fill_zero(params->queue, params->buffer, 0, bytes,
                               error)); /* the gaps between weights */
     params->proofs = tw_proofs_create(params->context, params->device->caps.identity);
-    if (!params->proofs)
+    params->built = tw_built_create(params->context, params->device);
+    if (!params->proofs || !params->built)
         return tw_fail_memory(error);
-    return initialise(params, error);
+    for (int i = 0; i < params->table.count; i++)
+        TW_TRY(initialise_slot(params, &params->table.slot[i], error));
+    return backend->finish(params->queue, error);
 }
 
 tw_status tw_params_create(tw_graph *graph, tw_device *device, uint64_t seed, tw_params **params,
@@ -111,15 +107,6 @@ tw_status tw_params_create(tw_graph *graph, tw_device *device, uint64_t seed, tw
     return status;
 }
 
-tw_status tw_params_reset(tw_params *params, uint64_t seed, tw_error *error)
-{
-    if (!params)
-        return tw_fail(error, TW_ERROR_ARGUMENT, "tw_params_reset: params must not be NULL");
-    params->seed = seed;
-    params->version++;
-    return initialise(params, error);
-}
-
 void tw_params_destroy(tw_params **params)
 {
     if (!params || !*params)
@@ -131,6 +118,7 @@ void tw_params_destroy(tw_params **params)
     if (p->buffer)
         backend->buffer_destroy(p->device, &p->buffer);
     tw_proofs_destroy(&p->proofs);
+    tw_built_destroy(&p->built);
     tw_arena_free(&p->arena);
     tw_free(p->context, p);
     *params = NULL;

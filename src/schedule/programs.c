@@ -3,9 +3,9 @@
 // one text.
 //
 // Building is serial inside drivers, and each program costs anew (PoCL 3.1: 0.3 s each), so all
-// goes into one. Entries are told apart by number: KERNEL(gemm) is gemm_3 in the fourth text.
-// Whatever a file or its macros define is undefined behind it, but for guards (#ifndef X, #define
-// X) of functions that several texts share.
+// that is not built yet goes into one. Entries are told apart by number: KERNEL(gemm) is gemm_3 in
+// the fourth text. Whatever a file or its macros define is undefined behind it, but for guards
+// (#ifndef X, #define X) of functions that several texts share.
 #include "base/hash.h"
 #include "schedule/schedule.h"
 #include <stdio.h>
@@ -14,45 +14,80 @@
 typedef struct tw_unit {
     const char *file, *macros, *text;
     uint64_t hash;
-    int program; /* that it is built in */
+    tw_program *program; /* that it is built in; NULL: not yet */
+    int number;          /* of its entries in there */
 } tw_unit;
 
-typedef struct tw_units {
-    int count;
+struct tw_built {
+    tw_context *context;
+    tw_device *device;
+    tw_arena arena; /* units' texts */
+    int n_units, unit_capacity;
     tw_unit *unit;
-    int *of_launch; /* unit of each launch */
-} tw_units;
+    int n_programs, program_capacity;
+    tw_program **program;
+};
 
-static int find_unit(const tw_units *units, const tw_launch *launch, uint64_t hash)
+tw_built *tw_built_create(tw_context *context, tw_device *device)
 {
-    for (int i = 0; i < units->count; i++)
-        if (units->unit[i].hash == hash && strcmp(units->unit[i].file, launch->file) == 0 &&
-            strcmp(units->unit[i].macros, launch->macros) == 0)
+    tw_built *built = tw_calloc(context, 1, sizeof *built);
+    if (built)
+        *built = (tw_built){.context = context, .device = device, .arena = {.context = context}};
+    return built;
+}
+
+void tw_built_destroy(tw_built **built)
+{
+    if (!*built)
+        return;
+    tw_built *b = *built;
+    for (int i = 0; i < b->n_programs; i++)
+        b->device->backend->program_destroy(b->device, &b->program[i]);
+    tw_free(b->context, b->program);
+    tw_free(b->context, b->unit);
+    tw_arena_free(&b->arena);
+    tw_free(b->context, b);
+    *built = NULL;
+}
+
+static int find_unit(const tw_built *built, const tw_launch *launch, uint64_t hash)
+{
+    for (int i = 0; i < built->n_units; i++)
+        if (built->unit[i].hash == hash && strcmp(built->unit[i].file, launch->file) == 0 &&
+            strcmp(built->unit[i].macros, launch->macros) == 0)
             return i;
     return -1;
 }
 
-static tw_status collect(tw_units *units, tw_arena *arena, int count, tw_launch *const *launches,
+static tw_status add_unit(tw_built *built, const tw_launch *launch, uint64_t hash, tw_error *error)
+{
+    const char *text = tw_kernel_text(launch->file);
+    if (!text)
+        return tw_fail(error, TW_ERROR_INTERNAL, "%s: there is no kernel file \"%s\"",
+                       launch->label, launch->file);
+    tw_unit unit = {.text = text, .hash = hash};
+    unit.file = tw_arena_text(&built->arena, launch->file, strlen(launch->file));
+    unit.macros = tw_arena_text(&built->arena, launch->macros, strlen(launch->macros));
+    if (!unit.file || !unit.macros ||
+        !tw_grow(built->context, &built->unit, &built->unit_capacity, built->n_units, sizeof unit))
+        return tw_fail_memory(error);
+    built->unit[built->n_units++] = unit;
+    return TW_OK;
+}
+
+/* The unit of each launch; those that are new stand last, without a program. */
+static tw_status collect(tw_built *built, int count, tw_launch *const *launches, int *unit,
                          tw_error *error)
 {
-    units->unit = tw_arena_alloc(arena, (size_t)TW_MAX(count, 1) * sizeof *units->unit);
-    units->of_launch = tw_arena_alloc(arena, (size_t)TW_MAX(count, 1) * sizeof *units->of_launch);
-    if (!units->unit || !units->of_launch)
-        return tw_fail_memory(error);
     for (int i = 0; i < count; i++) {
         if (launches[i]->product)
             continue;
         const uint64_t hash = tw_hash_text(launches[i]->macros);
-        int found = find_unit(units, launches[i], hash);
-        if (found < 0) {
-            const char *text = tw_kernel_text(launches[i]->file);
-            if (!text)
-                return tw_fail(error, TW_ERROR_INTERNAL, "%s: there is no kernel file \"%s\"",
-                               launches[i]->label, launches[i]->file);
-            found = units->count++;
-            units->unit[found] = (tw_unit){launches[i]->file, launches[i]->macros, text, hash, 0};
+        unit[i] = find_unit(built, launches[i], hash);
+        if (unit[i] < 0) {
+            unit[i] = built->n_units;
+            TW_TRY(add_unit(built, launches[i], hash, error));
         }
-        units->of_launch[i] = found;
     }
     return TW_OK;
 }
@@ -154,72 +189,84 @@ static void put_unit(tw_text *text, const tw_unit *unit, int number)
     tw_text_puts(text, "#undef KERNEL\n");
 }
 
-/* Builds units from .. to - 1 as one program, the next in the list. */
-static tw_status build(tw_programs *programs, const tw_units *units, int from, int to,
-                       tw_error *error)
+/* Builds units from .. to - 1 as one program. */
+static tw_status build(tw_built *built, int from, int to, tw_error *error)
 {
-    const tw_backend *backend = programs->device->backend;
-    tw_text text = {.context = programs->context};
+    if (!tw_grow(built->context, &built->program, &built->program_capacity, built->n_programs,
+                 sizeof *built->program))
+        return tw_fail_memory(error);
+    tw_text text = {.context = built->context};
     put_head(&text);
     for (int i = from; i < to; i++)
-        put_unit(&text, &units->unit[i], i);
+        put_unit(&text, &built->unit[i], i - from);
     tw_program *program = NULL;
-    const tw_status status = text.failed ? tw_fail_memory(error)
-                                         : backend->program_build(programs->device, text.data,
-                                                                  text.length, &program, error);
+    const tw_status status =
+        text.failed ? tw_fail_memory(error)
+                    : built->device->backend->program_build(built->device, text.data, text.length,
+                                                            &program, error);
     tw_text_clear(&text);
     if (status != TW_OK)
         return status;
-    for (int i = from; i < to; i++)
-        units->unit[i].program = programs->n_programs;
-    programs->program[programs->n_programs++] = program;
+    for (int i = from; i < to; i++) {
+        built->unit[i].program = program;
+        built->unit[i].number = i - from;
+    }
+    built->program[built->n_programs++] = program;
     return TW_OK;
 }
 
 /* The whole did not build: each unit by itself, so that those which do not build are known. What
  * builds one by one, but not together, is kept as it is. Another failure than BUILD ends it. */
-static tw_status build_singly(tw_programs *programs, const tw_units *units, bool *bad,
-                              tw_error *error)
+static tw_status build_singly(tw_built *built, int from, tw_error *error)
 {
     tw_status status = TW_OK;
-    for (int i = 0; i < units->count; i++) {
+    for (int i = from; i < built->n_units; i++) {
         tw_error cause;
-        const tw_status built = build(programs, units, i, i + 1, &cause);
-        if (built == TW_OK)
+        const tw_status done = build(built, i, i + 1, &cause);
+        if (done == TW_OK)
             continue;
-        bad[i] = true;
-        if (status == TW_OK || built != TW_ERROR_BUILD)
-            status = tw_fail(error, built, "%s", cause.text);
-        if (built != TW_ERROR_BUILD)
+        if (status == TW_OK || done != TW_ERROR_BUILD)
+            status = tw_fail(error, done, "%s", cause.text);
+        if (done != TW_ERROR_BUILD)
             return status;
     }
     return status;
 }
 
-static tw_status make_kernel(const tw_programs *programs, const tw_units *units,
-                             const tw_launch *launch, int unit, tw_kernel **kernel, tw_error *error)
+/* Forgets units that are not built; they stand at from or behind it. */
+static void drop_unbuilt(tw_built *built, int from)
 {
-    const tw_backend *backend = programs->device->backend;
-    if (launch->product)
-        return backend->product_create(programs->device, launch->product, kernel, error);
-    char entry[200];
-    snprintf(entry, sizeof entry, "%s_%d", launch->entry, unit);
-    return backend->kernel_create(programs->device, programs->program[units->unit[unit].program],
-                                  entry, kernel, error);
+    int kept = from;
+    for (int i = from; i < built->n_units; i++)
+        if (built->unit[i].program)
+            built->unit[kept++] = built->unit[i];
+    built->n_units = kept;
 }
 
-static tw_status make_kernels(tw_programs *programs, const tw_units *units, int count,
+static tw_status make_kernel(const tw_built *built, const tw_launch *launch, int unit,
+                             tw_kernel **kernel, tw_error *error)
+{
+    const tw_backend *backend = built->device->backend;
+    if (launch->product)
+        return backend->product_create(built->device, launch->product, kernel, error);
+    char entry[200];
+    snprintf(entry, sizeof entry, "%s_%d", launch->entry, built->unit[unit].number);
+    return backend->kernel_create(built->device, built->unit[unit].program, entry, kernel, error);
+}
+
+static tw_status make_kernels(tw_programs *programs, const int *unit, int count,
                               tw_launch *const *launches, bool *guilty, tw_error *error)
 {
+    const tw_built *built = programs->built;
     programs->kernel =
-        tw_calloc(programs->context, (size_t)TW_MAX(count, 1), sizeof *programs->kernel);
+        tw_calloc(built->context, (size_t)TW_MAX(count, 1), sizeof *programs->kernel);
     if (!programs->kernel)
         return tw_fail_memory(error);
     programs->n_kernels = count;
     for (int i = 0; i < count; i++) {
         tw_error cause;
-        const tw_status status = make_kernel(programs, units, launches[i], units->of_launch[i],
-                                             &programs->kernel[i], &cause);
+        const tw_status status =
+            make_kernel(built, launches[i], unit[i], &programs->kernel[i], &cause);
         if (status == TW_OK)
             continue;
         guilty[i] = status == TW_ERROR_BUILD;
@@ -230,34 +277,34 @@ static tw_status make_kernels(tw_programs *programs, const tw_units *units, int 
     return TW_OK;
 }
 
-static tw_status build_all(tw_programs *programs, tw_arena *arena, int count,
-                           tw_launch *const *launches, bool *guilty, tw_error *error)
+static tw_status build_new(tw_programs *programs, int count, tw_launch *const *launches, int *unit,
+                           bool *guilty, tw_error *error)
 {
-    tw_units units = {0};
-    TW_TRY(collect(&units, arena, count, launches, error));
-    programs->program =
-        tw_calloc(programs->context, (size_t)TW_MAX(units.count, 1), sizeof *programs->program);
-    bool *bad = tw_arena_alloc(arena, (size_t)TW_MAX(units.count, 1) * sizeof *bad);
-    if (!programs->program || !bad)
-        return tw_fail_memory(error);
-    tw_status status = units.count ? build(programs, &units, 0, units.count, error) : TW_OK;
-    if (status == TW_ERROR_BUILD)
-        status = build_singly(programs, &units, bad, error);
-    for (int i = 0; i < count; i++)
-        guilty[i] = !launches[i]->product && bad[units.of_launch[i]];
-    return status == TW_OK ? make_kernels(programs, &units, count, launches, guilty, error)
-                           : status;
+    tw_built *built = programs->built;
+    const int from = built->n_units;
+    tw_status status = collect(built, count, launches, unit, error);
+    if (status == TW_OK && built->n_units > from) {
+        status = build(built, from, built->n_units, error);
+        if (status == TW_ERROR_BUILD)
+            status = build_singly(built, from, error);
+    }
+    for (int i = 0; i < count && status == TW_ERROR_BUILD; i++)
+        guilty[i] = !launches[i]->product && !built->unit[unit[i]].program;
+    if (status == TW_OK)
+        status = make_kernels(programs, unit, count, launches, guilty, error);
+    drop_unbuilt(built, from);
+    return status;
 }
 
-tw_status tw_programs_build(tw_context *context, tw_device *device, int count,
-                            tw_launch *const *launches, bool *guilty, tw_programs *programs,
-                            tw_error *error)
+tw_status tw_programs_build(tw_built *built, int count, tw_launch *const *launches, bool *guilty,
+                            tw_programs *programs, tw_error *error)
 {
-    tw_arena arena = {.context = context};
-    *programs = (tw_programs){.context = context, .device = device};
+    *programs = (tw_programs){.built = built};
     memset(guilty, 0, (size_t)count * sizeof *guilty);
-    const tw_status status = build_all(programs, &arena, count, launches, guilty, error);
-    tw_arena_free(&arena);
+    int *unit = tw_calloc(built->context, (size_t)TW_MAX(count, 1), sizeof *unit);
+    const tw_status status =
+        unit ? build_new(programs, count, launches, unit, guilty, error) : tw_fail_memory(error);
+    tw_free(built->context, unit);
     if (status != TW_OK)
         tw_programs_free(programs);
     return status;
@@ -265,15 +312,12 @@ tw_status tw_programs_build(tw_context *context, tw_device *device, int count,
 
 void tw_programs_free(tw_programs *programs)
 {
-    if (!programs->device)
+    if (!programs->built)
         return;
-    const tw_backend *backend = programs->device->backend;
+    const tw_built *built = programs->built;
     for (int i = 0; i < programs->n_kernels; i++)
         if (programs->kernel[i])
-            backend->kernel_destroy(programs->device, &programs->kernel[i]);
-    for (int i = 0; i < programs->n_programs; i++)
-        backend->program_destroy(programs->device, &programs->program[i]);
-    tw_free(programs->context, programs->kernel);
-    tw_free(programs->context, programs->program);
+            built->device->backend->kernel_destroy(built->device, &programs->kernel[i]);
+    tw_free(built->context, programs->kernel);
     *programs = (tw_programs){0};
 }

@@ -18,6 +18,7 @@ struct tw_params {
                            touches these weights runs in one order */
     uint64_t seed;
     uint64_t version;   /* grows whenever weights change: KEEP tensors are refreshed by it */
+    struct tw_built *built;   /* kernels, shared likewise */
     struct tw_proofs *proofs; /* which kernels were proven or struck off, shared by the runners on these params */
 };
 

@@ -36,19 +36,21 @@ uint64_t tw_proof_key(const tw_candidate *candidate);
 /* ---- programs (programs.c) ---- */
 /* The kernel files that stand at the head of each program, in order; NULL behind the last. */
 const char *tw_program_head(int index);
-/* The kernels of a recipe's chosen launches, built as few programs. */
+/* What has been built, so that plans on the same weights (training, evaluation) build and generate code once for the
+ * kernels that they have in common. Used by one thread at a time. */
+typedef struct tw_built tw_built;
+tw_built *tw_built_create(tw_context *context, tw_device *device); /* NULL when memory is out */
+void tw_built_destroy(tw_built **built);
+/* The kernels of a recipe's chosen launches. */
 typedef struct tw_programs {
-    tw_context *context;
-    tw_device *device;
-    int n_programs;
-    tw_program **program;
+    tw_built *built; /* borrowed */
     int n_kernels; /* as many as launches, in their order; one object each, so that arguments stay set */
     tw_kernel **kernel;
 } tw_programs;
-/* Builds everything for launches in order. When a text does not build, *guilty[i] is set for the launches that hold
- * it, and the status is BUILD. */
-tw_status tw_programs_build(tw_context *context, tw_device *device, int count, tw_launch *const *launches,
-                            bool *guilty, tw_programs *programs, tw_error *error);
+/* Makes the kernels of launches in order, and builds what is not in `built`, as one program. When a text does not
+ * build, guilty[i] is set for the launches that hold it, and the status is BUILD. */
+tw_status tw_programs_build(tw_built *built, int count, tw_launch *const *launches, bool *guilty, tw_programs *programs,
+                            tw_error *error);
 void tw_programs_free(tw_programs *programs);
 
 /* ---- choice (choose.c) ---- */

@@ -70,6 +70,7 @@ const tw_caps *row_bench_caps(const row_bench *bench)
 /* The kernels of every candidate of some recipes, built as one program: a program costs PoCL 0.2 s,
  * a kernel 0.05 s. */
 typedef struct kernel_set {
+    tw_built *built;
     tw_programs programs;
     int count;
     tw_launch **launch; /* those that build, in the programs' order */
@@ -109,14 +110,13 @@ static tw_status kernels_build(kernel_set *k, const row_bench *b, tw_error *erro
     for (int i = 0; i < b->n_jobs; i++)
         collect(k, b->job[i].recipe);
     bool *guilty = calloc((size_t)k->count + 1, sizeof *guilty);
+    k->built = tw_built_create(b->context, b->device);
     tw_status status =
-        tw_programs_build(b->context, b->device, k->count, k->launch, guilty, &k->programs, error);
+        tw_programs_build(k->built, k->count, k->launch, guilty, &k->programs, error);
     if (status == TW_ERROR_BUILD) {
         k->error = *error;
         refuse(k, guilty);
-        tw_programs_free(&k->programs);
-        status = tw_programs_build(b->context, b->device, k->count, k->launch, guilty, &k->programs,
-                                   error);
+        status = tw_programs_build(k->built, k->count, k->launch, guilty, &k->programs, error);
     }
     free(guilty);
     return status;
@@ -125,6 +125,7 @@ static tw_status kernels_build(kernel_set *k, const row_bench *b, tw_error *erro
 static void kernels_free(kernel_set *k)
 {
     tw_programs_free(&k->programs);
+    tw_built_destroy(&k->built);
     free(k->launch);
 }
 
