@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows picked by number: y[o, j, i] = x[o, index[j], i]; its gradient; and one_hot.
+// Rows picked by number: y[o, j, i] = x[o, index[j], i]; and one_hot.
 //
 // Numbers below 0 count from the end; others out of range are held to it, so that nothing is read beyond the array.
 #define GATHER_PLACE(j)                                                                            \
@@ -37,44 +37,6 @@ __kernel void KERNEL(gather)(const int n, TW_IN(x), TW_IN(index) EPILOGUE_PARAMS
         GATHER_VECTORS(1)
     }
 #endif
-}
-#elif FORM == 2
-// A work-item owns ROWS rows of dx (of one outer place and, with ITEMS, one column): it clears them, then walks over all
-// numbers in order and adds what is its own. So equal numbers add up in a fixed order, without atomics.
-__kernel void KERNEL(gather_dx)(const int n, TW_IN(dy), TW_IN(index), TW_OUT(dx))
-{
-    USE_IN(dy);
-    USE_IN(index);
-    USE_OUT(dx);
-    const int outer = tw_group(1);
-#if ITEMS
-    const int column = (int)get_global_id(0) % INNER, first = (int)get_global_id(0) / INNER * ROWS;
-#else
-    const int first = tw_group(0) * ROWS;
-#endif
-    const int last = min(first + ROWS, AXIS);
-#if ITEMS
-    for (int row = first; row < last; row++)
-        STORE(1, dx, (outer * AXIS + row) * INNER + column, 0.0f);
-#else
-    for (int i = (outer * AXIS + first) * INNER; i < (outer * AXIS + last) * INNER; i++)
-        STORE(1, dx, i, 0.0f);
-#endif
-    for (int j = 0; j < PICKS; j++) {
-        GATHER_PLACE(j);
-        if (place < first || place >= last)
-            continue;
-        const int from = (outer * PICKS + j) * INNER, to = (outer * AXIS + place) * INNER;
-#if ITEMS
-        STORE(1, dx, to + column, LOAD(1, dx, to + column) + LOAD(1, dy, from + column));
-#else
-        int i = 0;
-        for (; i + 16 <= INNER; i += 16)
-            STORE(16, dx, to + i, LOAD(16, dx, to + i) + LOAD(16, dy, from + i));
-        for (; i < INNER; i++)
-            STORE(1, dx, to + i, LOAD(1, dx, to + i) + LOAD(1, dy, from + i));
-#endif
-    }
 }
 #else
 // y[j, k] = 1 where index[j] is k. A work-item takes CHUNK elements.
