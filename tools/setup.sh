@@ -54,6 +54,7 @@ missing_packages() {
                 have_library OpenCL || echo ocl-icd-opencl-dev
                 have_library zlib || echo zlib1g-dev
                 have_library jansson || echo libjansson-dev
+                have_library libpng || echo libpng-dev
                 ;;
             run) have_opencl_driver || echo pocl-opencl-icd ;;
             data) [ -n "$(fashion_mnist)" ] || echo dataset-fashion-mnist ;;
@@ -66,9 +67,9 @@ missing_packages() {
 elsewhere() {
     cat >&2 << EOF
 This script installs packages on Debian and Ubuntu only. Missing here: $*
-  Fedora: sudo dnf install gcc gcc-c++ meson ninja-build pkgconf ocl-icd-devel opencl-headers zlib-devel jansson-devel pocl
-  Arch:   sudo pacman -S --needed gcc meson ninja pkgconf ocl-icd opencl-headers zlib jansson pocl
-  macOS:  brew install meson ninja pkgconf opencl-headers opencl-icd-loader zlib jansson pocl
+  Fedora: sudo dnf install gcc gcc-c++ meson ninja-build pkgconf ocl-icd-devel opencl-headers zlib-devel jansson-devel libpng-devel pocl
+  Arch:   sudo pacman -S --needed gcc meson ninja pkgconf ocl-icd opencl-headers zlib jansson libpng pocl
+  macOS:  brew install meson ninja pkgconf opencl-headers opencl-icd-loader zlib jansson libpng pocl
 The data set: put Fashion-MNIST's four files (train-images-idx3-ubyte.gz and so on) into a folder and name it:
   FASHION_MNIST=/path/to/folder $0
 EOF

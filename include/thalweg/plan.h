@@ -84,6 +84,10 @@ TW_API TW_NODISCARD tw_status tw_plan_wait(tw_plan *plan, tw_error *error);
 /* Both in one. */
 TW_API TW_NODISCARD tw_status tw_plan_run(tw_plan *plan, int64_t n, const void *const *inputs,
                                           void *const *outputs, tw_error *error);
+/* Random nodes take their numbers from the seed and from how many runs there were, the first being
+ * step 0. Sets the step of the next run: after a run, the same step gives the same numbers again.
+ */
+TW_API void tw_plan_set_step(tw_plan *plan, uint32_t step);
 /* The launches as text, a line each (for `thalweg print` and golden tests), or the memory map. */
 TW_API TW_NODISCARD tw_status tw_plan_print(const tw_plan *plan, bool memory, char **text,
                                             tw_error *error);

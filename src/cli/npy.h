@@ -4,11 +4,10 @@
 #ifndef THALWEG_CLI_NPY_H
 #define THALWEG_CLI_NPY_H
 
-#include "cli.h"
+#include "file.h"
 
 typedef struct npy_writer {
-    FILE *file;
-    char path[4096], beside[4200]; /* the file, and the one that becomes it ("": none, a device) */
+    cli_file file;
     tw_type type;
 } npy_writer;
 

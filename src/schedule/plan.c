@@ -148,6 +148,11 @@ tw_status tw_plan_run(tw_plan *plan, int64_t n, const void *const *inputs, void 
     return tw_plan_wait(plan, error);
 }
 
+void tw_plan_set_step(tw_plan *plan, uint32_t step)
+{
+    plan->runtime.step = step;
+}
+
 tw_status tw_plan_print(const tw_plan *plan, bool memory, char **text, tw_error *error)
 {
     tw_text printed = {.context = plan->context};
