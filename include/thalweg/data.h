@@ -14,6 +14,35 @@ extern "C" {
 typedef struct tw_dataset
     tw_dataset; /* used by one thread at a time; its parts of a split each by their own */
 
+/* How files became numbers: sizes of the model's letters, names of classes (or a vocabulary), means
+ * and deviations of columns, weights of classes. Training finds it out; later data are read by it,
+ * so that they mean the same. Constant. */
+typedef struct tw_preparation tw_preparation;
+/* What the training in that folder wrote (classes.txt, preparation.csv); empty where it wrote
+ * neither. Errors: FILE, FORMAT (damaged), MEMORY. */
+TW_API TW_NODISCARD tw_status tw_preparation_read(tw_context *context, const char *folder,
+                                                  tw_preparation **preparation, tw_error *error);
+TW_API void tw_preparation_destroy(tw_preparation **preparation);
+/* Writes these files into an existing folder, each where there is something to tell. tw_trainer_fit
+ * does it. Errors: FILE, MEMORY. */
+TW_API TW_NODISCARD tw_status tw_preparation_write(const tw_preparation *preparation,
+                                                   const char *folder, tw_error *error);
+/* Sizes of letters as tw_plan_options takes them, "s=10 t=64"; "" for none. NULL is an empty one.
+ */
+TW_API const char *tw_preparation_sizes(const tw_preparation *preparation);
+TW_API int32_t tw_preparation_class_count(const tw_preparation *preparation);
+TW_API const char *tw_preparation_class(const tw_preparation *preparation, int32_t index);
+
+/* Zero means default. All is borrowed for the call. */
+typedef struct tw_dataset_options {
+    const char *sizes; /* of letters, as in tw_plan_options; other letters take their columns' */
+    const tw_preparation *preparation; /* of the training data, for others */
+    int32_t n_outputs; /* names of nodes: only the inputs that these need get columns (the others'
+                          are NULL), and data with fewer columns than the graph has inputs bind to
+                          them in order; 0: all inputs */
+    const char *const *outputs;
+} tw_dataset_options;
+
 /* Opens a data set by its SPEC (docs/data.md):
  *   idx:DIR:train|test      MNIST's files, plain or .gz      cifar10:DIR:train|test   binary
  * batches npy:X.npy,Y.npy         one file a column, v1 to v3      csv:FILE,label=COLUMN    header
@@ -27,12 +56,10 @@ typedef struct tw_dataset
  * SHAPE, NAME (of a CSV column), MEMORY, and the graph's first error. */
 TW_API TW_NODISCARD tw_status tw_dataset_open(tw_graph *graph, const char *spec,
                                               tw_dataset **dataset, tw_error *error);
-/* The same where only some inputs are needed, as in predicting (tw_plan_input names them): names of
- * `count` inputs. The other inputs' columns are NULL. Data with fewer columns than the graph has
- * inputs bind to the needed ones, in order. Errors: as above; NAME (no such input). */
-TW_API TW_NODISCARD tw_status tw_dataset_open_for(tw_graph *graph, const char *spec, int32_t count,
-                                                  const char *const *inputs, tw_dataset **dataset,
-                                                  tw_error *error);
+/* The same with options (NULL: none). Errors: as above; NAME (no such node). */
+TW_API TW_NODISCARD tw_status tw_dataset_open_for(tw_graph *graph, const char *spec,
+                                                  const tw_dataset_options *options,
+                                                  tw_dataset **dataset, tw_error *error);
 /* A data set over arrays in memory, the first dimension of each being the sample: data are borrowed
  * until the data set and all that were split off it are destroyed. They may change between epochs,
  * not during one. */
@@ -46,6 +73,8 @@ TW_API int64_t tw_dataset_count(const tw_dataset *dataset); /* samples */
  * whole data set; data is NULL. Rank 0 and type none for an input that gets nothing. A size that is
  * a letter in the graph is the data's. */
 TW_API void tw_dataset_describe(const tw_dataset *dataset, int32_t index, tw_array *array);
+/* How the data were prepared, to read others by; borrowed while the data set lives. */
+TW_API const tw_preparation *tw_dataset_preparation(const tw_dataset *dataset);
 /* Names of the classes, if the data knows them (count 0 otherwise). */
 TW_API int32_t tw_dataset_class_count(const tw_dataset *dataset);
 TW_API const char *tw_dataset_class(const tw_dataset *dataset, int32_t index);

@@ -15,6 +15,7 @@
 typedef struct bench {
     const cli_args *args;
     cli_session session;
+    tw_dataset *data; /* random */
     int64_t batch;
     int32_t n_inputs;
     void *input[MAX_INPUTS]; /* one batch of each of the graph's inputs */
@@ -22,72 +23,56 @@ typedef struct bench {
     uint64_t device_bytes;
 } bench;
 
-/* Bytes of one batch of an input; 0 if a letter other than the batch is in its shape, SIZE_MAX if
- * there are more than can be counted. */
-static size_t input_bytes(const tw_node *node, int64_t batch)
+/* Memory for one batch of an input. */
+static int make_input(bench *b, int32_t index, size_t *row)
 {
-    int64_t dim[TW_MAX_RANK];
-    const int32_t rank = tw_node_shape(node, dim);
-    size_t bytes = tw_type_size(tw_node_type(node));
-    for (int32_t i = 0; i < rank; i++) {
-        const size_t size = (size_t)(dim[i] >= 0 ? dim[i] : i == 0 ? batch : 0);
-        if (size > 0 && bytes > SIZE_MAX / size)
-            return SIZE_MAX;
-        bytes *= size;
+    tw_array array;
+    tw_dataset_describe(b->data, index, &array);
+    array.dim[0] = b->batch;
+    const int64_t count = tw_array_count(&array);
+    if (count < 0 || count > INT32_MAX)
+        return cli_fail(CLI_FAILED,
+                        "input %s has more than 2^31 elements at batch %lld: take a smaller one",
+                        tw_node_name(tw_graph_input(b->session.graph, index)), (long long)b->batch);
+    *row = (size_t)(count / b->batch) * tw_type_size(array.type);
+    b->input[index] = calloc((size_t)b->batch, *row);
+    return b->input[index] ? CLI_DONE
+                           : cli_fail(CLI_FAILED, "out of memory: take a smaller batch than %lld",
+                                      (long long)b->batch);
+}
+
+/* A data set may be smaller than the batch: it is repeated. */
+static int copy_batch(bench *b, const size_t *row)
+{
+    tw_error error;
+    int64_t n = 0;
+    for (int64_t have = 0; have < b->batch; have += n) {
+        const void *const *columns = NULL;
+        const int64_t left = b->batch - have;
+        if (have % tw_dataset_count(b->data) == 0 &&
+            tw_dataset_start(b->data, b->batch, false, 0, 0, &error) != TW_OK)
+            return cli_error(&error, NULL);
+        if (tw_dataset_next(b->data, &n, &columns, &error) != TW_OK)
+            return cli_error(&error, NULL);
+        n = n < left ? n : left;
+        for (int32_t i = 0; i < b->n_inputs; i++)
+            memcpy((char *)b->input[i] + (size_t)have * row[i], columns[i], (size_t)n * row[i]);
     }
-    return bytes;
+    return CLI_DONE;
 }
 
 /* Copies a batch of random data: the same one is uploaded in every step, so that no input pipeline
  * is timed. */
 static int fill_inputs(bench *b)
 {
-    tw_error error;
-    tw_dataset *data = NULL;
-    int64_t n = 0, have = 0;
+    size_t row[MAX_INPUTS];
     b->n_inputs = tw_graph_input_count(b->session.graph);
     if (b->n_inputs > MAX_INPUTS)
         return cli_fail(CLI_FAILED, "bench takes models of at most %d inputs", MAX_INPUTS);
-    for (int32_t i = 0; i < b->n_inputs; i++) {
-        const tw_node *node = tw_graph_input(b->session.graph, i);
-        const size_t bytes = input_bytes(node, b->batch);
-        if (bytes == 0)
-            return cli_fail(
-                CLI_FAILED,
-                "input %s has a size that is not known: bench needs models whose sizes are "
-                "fixed but for the batch",
-                tw_node_name(node));
-        if (bytes / tw_type_size(tw_node_type(node)) > INT32_MAX)
-            return cli_fail(
-                CLI_FAILED,
-                "input %s has more than 2^31 elements at batch %lld: take a smaller one",
-                tw_node_name(node), (long long)b->batch);
-        if (!(b->input[i] = calloc(1, bytes)))
-            return cli_fail(CLI_FAILED, "out of memory: take a smaller batch than %lld",
-                            (long long)b->batch);
-    }
-    if (tw_dataset_open(b->session.graph, "random", &data, &error) != TW_OK ||
-        tw_dataset_start(data, b->batch, false, 0, 0, &error) != TW_OK) {
-        tw_dataset_destroy(&data);
-        return cli_error(&error, NULL);
-    }
-    while (have < b->batch) { /* a data set may be smaller than the batch: it is repeated */
-        const void *const *columns = NULL;
-        if (tw_dataset_next(data, &n, &columns, &error) != TW_OK ||
-            (n == 0 && tw_dataset_start(data, b->batch, false, 0, 1, &error) != TW_OK)) {
-            tw_dataset_destroy(&data);
-            return cli_error(&error, NULL);
-        }
-        const int64_t take = n < b->batch - have ? n : b->batch - have;
-        for (int32_t i = 0; i < b->n_inputs && take > 0; i++) {
-            const size_t row =
-                input_bytes(tw_graph_input(b->session.graph, i), b->batch) / (size_t)b->batch;
-            memcpy((char *)b->input[i] + (size_t)have * row, columns[i], (size_t)take * row);
-        }
-        have += take;
-    }
-    tw_dataset_destroy(&data);
-    return CLI_DONE;
+    int code = cli_open_data(b->args, &b->session, "random", 0, NULL, &b->data);
+    for (int32_t i = 0; i < b->n_inputs && code == CLI_DONE; i++)
+        code = make_input(b, i, &row[i]);
+    return code == CLI_DONE ? copy_batch(b, row) : code;
 }
 
 static int train_pass(bench *b, tw_trainer *trainer, int steps)
@@ -105,8 +90,10 @@ static int time_training(bench *b, double start)
 {
     tw_error error;
     tw_trainer *trainer = NULL;
-    const tw_trainer_options options = {
-        .batch = b->batch, .kernels = b->args->kernels, .steps_per_epoch = STEPS};
+    const tw_trainer_options options = {.batch = b->batch,
+                                        .kernels = b->args->kernels,
+                                        .sizes = b->session.sizes,
+                                        .steps_per_epoch = STEPS};
     if (tw_trainer_create(b->session.params, &options, &trainer, &error) != TW_OK)
         return cli_error(&error, b->session.model);
     int code = train_pass(b, trainer, 1);
@@ -148,7 +135,8 @@ static int time_inference(bench *b)
     tw_error error;
     tw_plan *plan = NULL;
     static const char *const node[] = {"prediction"};
-    const tw_plan_options options = {.batch = b->batch, .kernels = b->args->kernels};
+    const tw_plan_options options = {
+        .batch = b->batch, .kernels = b->args->kernels, .sizes = b->session.sizes};
     if (!tw_graph_find(b->session.graph, node[0]))
         return cli_fail(
             CLI_FAILED,
@@ -229,12 +217,14 @@ static int run(const cli_args *args)
         print_result(&b);
     for (int32_t i = 0; i < b.n_inputs && i < MAX_INPUTS; i++)
         free(b.input[i]);
+    tw_dataset_destroy(&b.data);
     cli_close(&b.session);
     return code;
 }
 
 static const cli_option options[] = {
     {"--batch", CLI_COUNT, offsetof(cli_args, batch), "N", "samples a step"},
+    CLI_OPTION_SIZES,
     CLI_OPTION_DEVICE,
     CLI_OPTION_KERNELS,
     CLI_OPTION_JSON,

@@ -14,9 +14,13 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NO_DEVICE = 3, CLI_INTER
 typedef struct cli_args {
     const char *operand; /* MODEL.tw, DIR or NAME */
     const char *data, *test, *out, *resume, *device, *kernels, *weights, *node;
+    const char *sizes;                             /* "t=64,s=10" */
+    const char *images;                            /* "NAME,NAME" */
+    const char *range;                             /* "LOW,HIGH" */
     const char *keep;                              /* "best", "last" */
     const char *shuffle;                           /* "yes", "no" */
     int64_t epochs, batch, steps, patience, folds; /* 0: not given */
+    int64_t samples;
     uint64_t seed;
     bool seed_given;
     double split;
@@ -67,6 +71,20 @@ extern const cli_command cli_devices, cli_train, cli_eval, cli_predict, cli_benc
     {                                                                                              \
         "--json", CLI_FLAG, offsetof(cli_args, json), NULL, "one JSON object a line"               \
     }
+#define CLI_OPTION_IMAGES(doc)                                                                     \
+    {                                                                                              \
+        "--images", CLI_TEXT, offsetof(cli_args, images), "NAME,...", doc                          \
+    }
+#define CLI_OPTION_RANGE                                                                           \
+    {                                                                                              \
+        "--range", CLI_TEXT, offsetof(cli_args, range), "LOW,HIGH",                                \
+            "values that pictures show black and white (default 0,1; -1,1 for tanh)"               \
+    }
+#define CLI_OPTION_SIZES                                                                           \
+    {                                                                                              \
+        "--sizes", CLI_TEXT, offsetof(cli_args, sizes), "t=64,...",                                \
+            "sizes of the model's letters (default: the run's, and the data's)"                    \
+    }
 #define CLI_OPTION_END                                                                             \
     {                                                                                              \
         NULL, CLI_FLAG, 0, NULL, NULL                                                              \
@@ -94,6 +112,9 @@ typedef struct cli_session {
     tw_graph *graph;
     tw_device *device;
     tw_params *params;
+    tw_preparation *preparation; /* what the run's folder tells of its data; NULL: no folder */
+    char sizes[1024];   /* of the model's letters, for every plan: told, remembered, the data's */
+    char folder[4096];  /* of the run, "": none */
     char model[4096];   /* path of the model text */
     char weights[4096]; /* of its weights, "": none */
 } cli_session;
@@ -102,6 +123,10 @@ int cli_find_model(const cli_args *args, cli_session *session);
 int cli_need_weights(const cli_args *args,
                      const cli_session *session); /* refuses a model without any */
 int cli_open_context(cli_session *session);
+/* Opens data for what the nodes of these names need (count 0: all inputs), read as those of the
+ * run were, and takes sizes of letters from them. */
+int cli_open_data(const cli_args *args, cli_session *session, const char *spec, int32_t count,
+                  const char *const *outputs, tw_dataset **data);
 /* Loads the weights that were found into the parameters. */
 int cli_load_weights(const cli_args *args, cli_session *session);
 /* Reads the model, opens the device, makes the parameters and loads weights into them. */

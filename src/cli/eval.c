@@ -30,6 +30,7 @@ static int evaluate(const cli_args *args, const cli_session *session, tw_dataset
     tw_trainer *trainer = NULL;
     const tw_trainer_options options = {.batch = args->batch > 0 ? args->batch : 128,
                                         .kernels = args->kernels,
+                                        .sizes = session->sizes,
                                         .evaluate_only = true};
     if (tw_trainer_create(session->params, &options, &trainer, &error) != TW_OK)
         return cli_error(&error, session->model);
@@ -50,7 +51,6 @@ static int run(const cli_args *args)
 {
     cli_session session = {.context = NULL};
     tw_dataset *data = NULL;
-    tw_error error;
     if (!args->data)
         return cli_fail(CLI_USAGE, "eval needs --data SPEC: see thalweg --help");
     int code = cli_find_model(args, &session);
@@ -60,8 +60,8 @@ static int run(const cli_args *args)
         code = cli_open_context(&session);
     if (code == CLI_DONE)
         code = cli_open(args, 0, &session);
-    if (code == CLI_DONE && tw_dataset_open(session.graph, args->data, &data, &error) != TW_OK)
-        code = cli_error(&error, NULL);
+    if (code == CLI_DONE)
+        code = cli_open_data(args, &session, args->data, 0, NULL, &data);
     if (code == CLI_DONE)
         code = evaluate(args, &session, data);
     tw_dataset_destroy(&data);
@@ -75,6 +75,7 @@ static const cli_option options[] = {
      "weights (default: the run's)"},
     {"--partial", CLI_FLAG, offsetof(cli_args, partial), NULL, "take the weights that fit"},
     {"--batch", CLI_COUNT, offsetof(cli_args, batch), "N", "samples at a time (default 128)"},
+    CLI_OPTION_SIZES,
     CLI_OPTION_DEVICE,
     CLI_OPTION_KERNELS,
     CLI_OPTION_JSON,

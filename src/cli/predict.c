@@ -1,39 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// thalweg predict: a node's values over a data set, as an NPY file or as lines of numbers.
+// thalweg predict: a node's values over a data set, as an NPY file, a picture or lines of numbers.
 #include <stdlib.h>
 #include <string.h>
 
+#include "images.h"
 #include "npy.h"
-
-#define MAX_INPUTS 64
 
 /* What predicting needs beside the session. */
 typedef struct prediction {
     const cli_args *args;
     tw_plan *plan;
-    tw_dataset *data;
+    cli_inputs inputs;
     tw_array shape; /* of the node, the batch at its maximum */
     int64_t row;    /* elements a sample */
-    int32_t n_inputs;
-    int32_t input[MAX_INPUTS]; /* by the plan's inputs: number among the graph's */
     char *values;
     npy_writer out;
 } prediction;
-
-static int find_inputs(prediction *p, const cli_session *session, const char **names)
-{
-    p->n_inputs = tw_plan_input_count(p->plan);
-    if (p->n_inputs > MAX_INPUTS)
-        return cli_fail(CLI_FAILED, "the node needs more than %d inputs", MAX_INPUTS);
-    for (int32_t i = 0; i < p->n_inputs; i++) {
-        tw_array array;
-        names[i] = tw_plan_input(p->plan, i, &array);
-        for (int32_t k = 0; k < tw_graph_input_count(session->graph); k++)
-            if (strcmp(tw_node_name(tw_graph_input(session->graph, k)), names[i]) == 0)
-                p->input[i] = k;
-    }
-    return CLI_DONE;
-}
 
 static int measure(prediction *p, const char *node, int64_t batch)
 {
@@ -48,26 +30,41 @@ static int measure(prediction *p, const char *node, int64_t batch)
     return p->values ? CLI_DONE : cli_fail(CLI_FAILED, "out of memory");
 }
 
-static int open_plan(prediction *p, const cli_session *session)
+static const char *first_node(const cli_args *args)
+{
+    return args->node ? args->node : "prediction";
+}
+
+static int find_node(const cli_args *args, const cli_session *session)
+{
+    if (args->images || tw_graph_find(session->graph, first_node(args)))
+        return CLI_DONE;
+    return cli_fail(CLI_FAILED,
+                    "%s has no node \"%s\": name the output so, or choose another with --node",
+                    session->model, first_node(args));
+}
+
+static int open_plan(prediction *p, cli_session *session)
 {
     tw_error error;
-    const char *names[MAX_INPUTS] = {NULL};
-    const char *node = p->args->node ? p->args->node : "prediction";
+    const char *node = first_node(p->args);
     const int64_t batch = p->args->batch > 0 ? p->args->batch : 128;
-    const tw_plan_options options = {.batch = batch, .kernels = p->args->kernels};
-    if (!tw_graph_find(session->graph, node))
-        return cli_fail(CLI_FAILED,
-                        "%s has no node \"%s\": name the output so, or choose another with --node",
-                        session->model, node);
-    if (tw_plan_create(session->params, 1, &node, &options, &p->plan, &error) != TW_OK)
-        return cli_error(&error, session->model);
-    int code = measure(p, node, batch);
+    int code = cli_inputs_open(&p->inputs, session, p->args, 1, &node);
+    const tw_plan_options options = {.batch = batch,
+                                     .sizes = session->sizes,
+                                     .kernels = p->args->kernels,
+                                     .seed = p->args->seed};
+    if (code == CLI_DONE &&
+        tw_plan_create(session->params, 1, &node, &options, &p->plan, &error) != TW_OK)
+        code = cli_error(&error, session->model);
     if (code == CLI_DONE)
-        code = find_inputs(p, session, names);
-    if (code == CLI_DONE && tw_dataset_open_for(session->graph, p->args->data, p->n_inputs, names,
-                                                &p->data, &error) != TW_OK)
-        code = cli_error(&error, NULL);
-    if (code == CLI_DONE && tw_dataset_start(p->data, batch, false, 0, 0, &error) != TW_OK)
+        code = measure(p, node, batch);
+    if (code == CLI_DONE)
+        code = cli_inputs_find(&p->inputs, p->plan, session);
+    if (code == CLI_DONE)
+        code = cli_inputs_count(&p->inputs, p->args);
+    if (code == CLI_DONE && p->inputs.data &&
+        tw_dataset_start(p->inputs.data, batch, false, 0, 0, &error) != TW_OK)
         code = cli_error(&error, NULL);
     return code;
 }
@@ -91,20 +88,32 @@ static void print_rows(const prediction *p, int64_t n)
             printf("%.6g%c", element(p, i * p->row + k), k + 1 < p->row ? ',' : '\n');
 }
 
+/* The next batch of the data, or of nothing where the node needs none. */
+static int next_inputs(const prediction *p, int64_t left, const void **inputs, int64_t *n)
+{
+    tw_error error;
+    const void *const *columns = NULL;
+    *n = p->shape.dim[0];
+    if (p->inputs.data && tw_dataset_next(p->inputs.data, n, &columns, &error) != TW_OK)
+        return cli_error(&error, NULL);
+    for (int32_t i = 0; i < p->inputs.count && columns; i++)
+        inputs[i] = columns[p->inputs.column[i]];
+    *n = *n < left ? *n : left;
+    return CLI_DONE;
+}
+
 static int predict(prediction *p)
 {
     tw_error error;
-    for (;;) {
-        int64_t n = 0;
-        const void *const *columns = NULL;
-        const void *inputs[MAX_INPUTS];
+    int64_t n = 0;
+    for (int64_t left = p->inputs.samples; left > 0; left -= n) {
+        const void *inputs[CLI_MOST_INPUTS];
         void *outputs[1] = {p->values};
-        if (tw_dataset_next(p->data, &n, &columns, &error) != TW_OK)
-            return cli_error(&error, NULL);
+        const int code = next_inputs(p, left, inputs, &n);
+        if (code != CLI_DONE)
+            return code;
         if (n == 0)
             return CLI_DONE;
-        for (int32_t i = 0; i < p->n_inputs; i++)
-            inputs[i] = columns[p->input[i]];
         if (tw_plan_run(p->plan, n, inputs, outputs, &error) != TW_OK)
             return cli_error(&error, NULL);
         if (!p->args->out)
@@ -112,6 +121,7 @@ static int predict(prediction *p)
         else if (npy_append(&p->out, p->values, n * p->row) != CLI_DONE)
             return CLI_FAILED;
     }
+    return CLI_DONE;
 }
 
 static int write_all(prediction *p)
@@ -122,7 +132,7 @@ static int write_all(prediction *p)
                             tw_type_name(p->shape.type));
         return predict(p);
     }
-    int code = npy_begin(&p->out, p->args->out, &p->shape, tw_dataset_count(p->data));
+    int code = npy_begin(&p->out, p->args->out, &p->shape, p->inputs.samples);
     if (code == CLI_DONE)
         code = predict(p);
     if (code == CLI_DONE)
@@ -131,21 +141,64 @@ static int write_all(prediction *p)
     return code;
 }
 
+static bool is_picture(const cli_args *args)
+{
+    const size_t length = args->out ? strlen(args->out) : 0;
+    return args->images || (length > 4 && strcmp(args->out + length - 4, ".png") == 0);
+}
+
+/* The values as a grid of pictures. */
+static int draw(const cli_args *args, cli_session *session)
+{
+    cli_images images;
+    cli_inputs inputs = {.data = NULL};
+    int code = images_read(&images, args->images ? args->images : first_node(args), args->range);
+    if (code == CLI_DONE)
+        code = cli_inputs_open(&inputs, session, args, images.n_nodes, images.name);
+    if (code == CLI_DONE)
+        code = cli_inputs_count(&inputs, args);
+    if (code == CLI_DONE)
+        code = images_open(&images, session, args, args->seed, args->samples, inputs.data);
+    if (code == CLI_DONE)
+        code = images_draw(&images, args->out);
+    images_close(&images);
+    tw_dataset_destroy(&inputs.data);
+    return code;
+}
+
+static int write_numbers(const cli_args *args, cli_session *session)
+{
+    prediction p = {.args = args};
+    int code = open_plan(&p, session);
+    if (code == CLI_DONE)
+        code = write_all(&p);
+    free(p.values);
+    tw_dataset_destroy(&p.inputs.data);
+    tw_plan_destroy(&p.plan);
+    return code;
+}
+
 static int check(const cli_args *args)
 {
-    if (!args->data)
-        return cli_fail(CLI_USAGE, "predict needs --data SPEC: see thalweg --help");
+    if (!args->data && args->samples == 0)
+        return cli_fail(CLI_USAGE, "predict needs --data SPEC, or --samples COUNT for a model that "
+                                   "needs no data: see thalweg --help");
     if (args->out && cli_is_folder(args->out))
         return cli_fail(CLI_FAILED,
                         "--out %s is a folder: give the name of a file, such as %s/y.npy",
                         args->out, args->out);
+    if (args->images && args->node)
+        return cli_fail(CLI_USAGE, "give --images or --node, not both");
+    if (args->images && !args->out)
+        return cli_fail(CLI_USAGE, "--images needs a file for the picture: --out FILE.png");
+    if (args->range && !is_picture(args))
+        return cli_fail(CLI_USAGE, "--range is for pictures: --out FILE.png");
     return CLI_DONE;
 }
 
 static int run(const cli_args *args)
 {
     cli_session session = {.context = NULL};
-    prediction p = {.args = args};
     int code = check(args);
     if (code == CLI_DONE)
         code = cli_find_model(args, &session);
@@ -156,25 +209,28 @@ static int run(const cli_args *args)
     if (code == CLI_DONE)
         code = cli_open(args, 0, &session);
     if (code == CLI_DONE)
-        code = open_plan(&p, &session);
+        code = find_node(args, &session);
     if (code == CLI_DONE)
-        code = write_all(&p);
-    free(p.values);
-    tw_dataset_destroy(&p.data);
-    tw_plan_destroy(&p.plan);
+        code = is_picture(args) ? draw(args, &session) : write_numbers(args, &session);
     cli_close(&session);
     return code;
 }
 
 static const cli_option options[] = {
     {"--data", CLI_TEXT, offsetof(cli_args, data), "SPEC", "what to predict for"},
-    {"--out", CLI_TEXT, offsetof(cli_args, out), "Y.npy",
+    {"--samples", CLI_COUNT, offsetof(cli_args, samples), "COUNT",
+     "the data's first COUNT alone; without --data, as many of a model that needs none"},
+    {"--out", CLI_TEXT, offsetof(cli_args, out), "Y.npy|Y.png",
      "where to write (default: numbers on the screen, a line a sample)"},
     {"--node", CLI_TEXT, offsetof(cli_args, node), "NAME", "node to compute (default prediction)"},
+    CLI_OPTION_IMAGES("these nodes' values, rows in turn, as the picture --out FILE.png"),
+    CLI_OPTION_RANGE,
+    {"--seed", CLI_SEED, offsetof(cli_args, seed), "N", "of random operators (default 0)"},
     {"--weights", CLI_TEXT, offsetof(cli_args, weights), "FILE.safetensors",
      "weights (default: the run's)"},
     {"--partial", CLI_FLAG, offsetof(cli_args, partial), NULL, "take the weights that fit"},
     {"--batch", CLI_COUNT, offsetof(cli_args, batch), "N", "samples at a time (default 128)"},
+    CLI_OPTION_SIZES,
     CLI_OPTION_DEVICE,
     CLI_OPTION_KERNELS,
     CLI_OPTION_END};

@@ -101,6 +101,7 @@ static int print_memory(const cli_args *args, cli_session *session)
     char *text = NULL;
     const tw_trainer_options options = {.batch = args->batch > 0 ? args->batch : 32,
                                         .kernels = args->kernels,
+                                        .sizes = args->sizes,
                                         .no_proof = true,
                                         .steps_per_epoch = 1};
     if (tw_device_open(session->context, args->device, &session->device, &error) != TW_OK)
@@ -159,6 +160,8 @@ static const cli_option options[] = {
     {"--memory", CLI_FLAG, offsetof(cli_args, memory), NULL,
      "where a training step keeps what, and how much that is"},
     {"--batch", CLI_COUNT, offsetof(cli_args, batch), "N", "for --memory (default 32)"},
+    {"--sizes", CLI_TEXT, offsetof(cli_args, sizes), "t=64,...",
+     "for --summary and --memory: sizes of the model's letters"},
     CLI_OPTION_DEVICE,
     CLI_OPTION_KERNELS,
     CLI_OPTION_END};

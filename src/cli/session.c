@@ -115,8 +115,9 @@ int cli_find_model(const cli_args *args, cli_session *session)
         return cli_fail(CLI_USAGE, "give a model: a .tw file, or the folder of a run");
     if (strlen(path) + 24 > sizeof session->model)
         return cli_fail(CLI_USAGE, "the path of the model is too long");
-    session->weights[0] = 0;
+    session->weights[0] = session->folder[0] = 0;
     if (cli_is_folder(path)) {
+        (void)snprintf(session->folder, sizeof session->folder, "%s", path);
         (void)snprintf(session->model, sizeof session->model, "%s/model.tw", path);
         (void)snprintf(session->weights, sizeof session->weights, "%s/weights.safetensors", path);
         if (!cli_exists(session->model))
@@ -172,6 +173,15 @@ int cli_load_weights(const cli_args *args, cli_session *session)
     return CLI_DONE;
 }
 
+static int take_sizes(cli_session *session, const char *remembered, const char *told)
+{
+    /* What stands last counts. */
+    const int length = snprintf(session->sizes, sizeof session->sizes, "%s %s", remembered, told);
+    if (length < 0 || (size_t)length >= sizeof session->sizes)
+        return cli_fail(CLI_USAGE, "--sizes is too long");
+    return CLI_DONE;
+}
+
 int cli_open(const cli_args *args, uint64_t seed, cli_session *session)
 {
     tw_error error;
@@ -181,11 +191,30 @@ int cli_open(const cli_args *args, uint64_t seed, cli_session *session)
         return cli_error(&error, NULL);
     if (tw_params_create(session->graph, session->device, seed, &session->params, &error) != TW_OK)
         return cli_error(&error, session->model);
-    return cli_load_weights(args, session);
+    if (session->folder[0] && tw_preparation_read(session->context, session->folder,
+                                                  &session->preparation, &error) != TW_OK)
+        return cli_error(&error, NULL);
+    const int code = take_sizes(session, tw_preparation_sizes(session->preparation),
+                                args->sizes ? args->sizes : "");
+    return code == CLI_DONE ? cli_load_weights(args, session) : code;
+}
+
+int cli_open_data(const cli_args *args, cli_session *session, const char *spec, int32_t count,
+                  const char *const *outputs, tw_dataset **data)
+{
+    tw_error error;
+    const tw_dataset_options options = {.sizes = args->sizes,
+                                        .preparation = session->preparation,
+                                        .n_outputs = count,
+                                        .outputs = outputs};
+    if (tw_dataset_open_for(session->graph, spec, &options, data, &error) != TW_OK)
+        return cli_error(&error, session->model);
+    return take_sizes(session, "", tw_preparation_sizes(tw_dataset_preparation(*data)));
 }
 
 void cli_close(cli_session *session)
 {
+    tw_preparation_destroy(&session->preparation);
     tw_params_destroy(&session->params);
     tw_device_destroy(&session->device);
     tw_graph_destroy(&session->graph);

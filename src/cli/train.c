@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // thalweg train: a model's train lines over a data set, into a folder that can be resumed and used.
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -101,6 +102,12 @@ static int check_usage(const cli_args *args)
     if (args->resume && args->weights)
         return cli_fail(CLI_USAGE,
                         "give --weights or --resume, not both: a resumed run brings its weights");
+    if (args->images && args->folds > 0)
+        return cli_fail(CLI_USAGE, "--folds draws no pictures: leave --images out");
+    if (args->images && !args->out && !args->resume)
+        return cli_fail(CLI_USAGE, "--images writes into the folder of --out: give --out DIR");
+    if (args->range && !args->images)
+        return cli_fail(CLI_USAGE, "--range is for --images");
     if (args->partial && !args->weights)
         return cli_fail(CLI_USAGE, "--partial is for --weights FILE.safetensors");
     if (args->resume && !cli_is_folder(args->resume))
@@ -140,14 +147,26 @@ static bool no_shuffle(const cli_training *t)
     return t->args->resume ? t->checkpoint.no_shuffle : false;
 }
 
+/* Test data become what the training data became. */
+static int open_test(cli_training *t)
+{
+    tw_error error;
+    const tw_preparation *preparation = tw_dataset_preparation(t->data);
+    const tw_dataset_options options = {.sizes = t->session.sizes, .preparation = preparation};
+    if (tw_dataset_open_for(t->session.graph, t->args->test, &options, &t->test, &error) != TW_OK)
+        return cli_error(&error, t->session.model);
+    return CLI_DONE;
+}
+
 static int open_data(cli_training *t)
 {
     tw_error error;
     const cli_args *args = t->args;
-    if (tw_dataset_open(t->session.graph, args->data, &t->data, &error) != TW_OK)
-        return cli_error(&error, NULL);
-    if (args->test && tw_dataset_open(t->session.graph, args->test, &t->test, &error) != TW_OK)
-        return cli_error(&error, NULL);
+    int code = cli_open_data(args, &t->session, args->data, 0, NULL, &t->data);
+    if (code == CLI_DONE && args->test)
+        code = open_test(t);
+    if (code != CLI_DONE)
+        return code;
     if (args->split > 0 && tw_dataset_split(t->data, args->split, &t->test, &error) != TW_OK)
         return cli_error(&error, NULL);
     return CLI_DONE;
@@ -156,13 +175,44 @@ static int open_data(cli_training *t)
 static int open_trainer(cli_training *t)
 {
     tw_error error;
-    const tw_trainer_options options = {
-        .batch = batch_of(t), .seed = t->args->seed, .kernels = t->args->kernels};
+    const tw_trainer_options options = {.batch = batch_of(t),
+                                        .seed = t->args->seed,
+                                        .sizes = t->session.sizes,
+                                        .kernels = t->args->kernels};
     if (tw_trainer_create(t->session.params, &options, &t->trainer, &error) != TW_OK)
         return cli_error(&error, t->session.model);
     if (t->args->resume && tw_trainer_resume(t->trainer, t->args->resume, &error) != TW_OK)
         return cli_error(&error, NULL);
     return CLI_DONE;
+}
+
+/* The same samples and random numbers are drawn in every epoch: test data's, if there are any. */
+static int open_images(cli_training *t)
+{
+    const uint64_t seed = t->args->resume ? t->checkpoint.seed : t->args->seed;
+    if (!t->args->images)
+        return CLI_DONE;
+    return images_open(&t->images, &t->session, t->args, seed, 0, t->test ? t->test : t->data);
+}
+
+static int draw_images(cli_training *t, int64_t epoch)
+{
+    char path[4200];
+    (void)snprintf(path, sizeof path, "%s/images", t->out);
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        return cli_fail(CLI_FAILED, "the folder %s cannot be made: %s", path, strerror(errno));
+    (void)snprintf(path, sizeof path, "%s/images/%04lld.png", t->out, (long long)epoch);
+    return images_draw(&t->images, path);
+}
+
+/* What the training's loop calls. */
+static bool report(void *user, const tw_progress *now)
+{
+    cli_training *t = user;
+    const bool go_on = cli_progress_report(&t->progress, now);
+    if (now->epoch_done && t->args->images)
+        t->images_code = draw_images(t, now->epoch);
+    return go_on && t->images_code == CLI_DONE;
 }
 
 static int64_t epochs_of(const cli_training *t)
@@ -199,8 +249,8 @@ int cli_training_fit(cli_training *t)
         .out = t->out,
         .keep_best = args->keep && strcmp(args->keep, "best") == 0,
         .patience = args->patience,
-        .progress = cli_progress_report,
-        .user = &t->progress,
+        .progress = report,
+        .user = t,
     };
     cli_progress_start(&t->progress, t->trainer, args->json);
     t->progress.fold = t->fold;
@@ -218,6 +268,8 @@ int cli_training_fit(cli_training *t)
         return interrupted_end(t, &error);
     if (status != TW_OK)
         return cli_error(&error, NULL);
+    if (t->images_code != CLI_DONE)
+        return t->images_code;
     if (!t->progress.any_epoch && args->resume && !args->json)
         printf("nothing to do: %s has %lld epochs already; give more with --epochs\n", args->resume,
                (long long)tw_trainer_epoch(t->trainer));
@@ -238,6 +290,8 @@ static int open_all(cli_training *t)
                         model.operand);
     }
     int code = cli_find_model(&model, &t->session);
+    if (t->args->resume)
+        (void)snprintf(t->session.folder, sizeof t->session.folder, "%s", t->args->resume);
     if (code == CLI_DONE)
         code = cli_open_context(&t->session);
     if (code == CLI_DONE)
@@ -246,7 +300,9 @@ static int open_all(cli_training *t)
         code = cli_open(&model, t->args->resume ? t->checkpoint.seed : t->args->seed, &t->session);
     if (code == CLI_DONE)
         code = open_data(t);
-    return code == CLI_DONE ? open_trainer(t) : code;
+    if (code == CLI_DONE)
+        code = open_trainer(t);
+    return code == CLI_DONE ? open_images(t) : code;
 }
 
 static int run(const cli_args *args)
@@ -255,10 +311,13 @@ static int run(const cli_args *args)
     int code = check_usage(args);
     if (code == CLI_DONE)
         code = args->folds > 0 ? cli_folds_check_out(&t) : cli_training_check_out(&t);
+    if (code == CLI_DONE && args->images)
+        code = images_read(&t.images, args->images, args->range);
     if (code == CLI_DONE)
         code = open_all(&t);
     if (code == CLI_DONE)
         code = args->folds > 0 ? cli_folds_run(&t) : cli_training_fit(&t);
+    images_close(&t.images);
     tw_trainer_destroy(&t.trainer);
     tw_dataset_destroy(&t.test);
     tw_dataset_destroy(&t.data);
@@ -290,6 +349,9 @@ static const cli_option options[] = {
     {"--steps", CLI_COUNT, offsetof(cli_args, steps), "N", "stop after N steps in all"},
     {"--shuffle", CLI_CHOICE, offsetof(cli_args, shuffle), "yes|no",
      "a new order each epoch (default yes)"},
+    CLI_OPTION_IMAGES("draws these nodes' values, rows in turn, after each epoch"),
+    CLI_OPTION_RANGE,
+    CLI_OPTION_SIZES,
     CLI_OPTION_DEVICE,
     CLI_OPTION_KERNELS,
     CLI_OPTION_JSON,
@@ -300,7 +362,10 @@ const cli_command cli_train = {
     "Trains a model",
     "The folder of --out receives model.tw, weights.safetensors, state.safetensors, classes.txt "
     "and log.jsonl\n"
-    "after each epoch. Ctrl-C finishes the step, saves, and exits with 130.\n"
+    "after each epoch. --images NAME,... adds images/0001.png, ...: these nodes for the first "
+    "samples of the test\n"
+    "(else training) data, with the same random numbers each time. Ctrl-C finishes the step, "
+    "saves, and exits with 130.\n"
     "--folds K cuts the data into K parts, at random by --seed and alike in their classes "
     "(--shuffle "
     "no: runs of\n"

@@ -3,6 +3,7 @@
 #ifndef THALWEG_CLI_TRAIN_H
 #define THALWEG_CLI_TRAIN_H
 
+#include "images.h"
 #include "progress.h"
 
 typedef struct cli_training {
@@ -13,6 +14,8 @@ typedef struct cli_training {
     tw_dataset *data, *test;
     tw_trainer *trainer;
     cli_progress progress;
+    cli_images images; /* drawn after each epoch, if args->images names any */
+    int images_code;   /* a failure of drawing, which ends the training */
     /* Of one fold of --folds: */
     int64_t fold;                 /* from 1; 0: the training is no fold */
     double *values, *test_values; /* receive what is reported of it */

@@ -10,7 +10,7 @@ typedef struct binder {
     tw_storage *storage;
     tw_graph *graph;
     tw_error *error;
-    int64_t letters[26]; /* sizes that data have given to letters; 0: none yet */
+    int64_t letters[26]; /* sizes of letters, as told or as data have given them; 0: none yet */
 } binder;
 
 static tw_status check_counts(binder *b)
@@ -45,57 +45,77 @@ static tw_status fail_missing(binder *b, int input, int place)
                    table->hint ? table->hint : "");
 }
 
-static tw_status fail_shape(binder *b, const tw_binding *binding, const tw_node *node)
+/* ", where t is 3 and s is 10" into a buffer, for the letters of a shape that are known. */
+static const char *letters_text(const binder *b, const tw_shape *shape, char *buffer, size_t size)
 {
-    char shape[TW_SHAPE_TEXT], column[TW_COLUMN_TEXT];
-    const tw_column *c = binding->column;
-    return tw_fail(b->error, TW_ERROR_SHAPE,
-                   "%s %s does not fit input \"%s\" %s%s: a sample has %lld value%s%s%s%s", c->name,
-                   tw_column_text(c, column), node->name, tw_type_name(node->type),
-                   tw_shape_text(&node->shape, shape), (long long)tw_column_width(c),
-                   tw_column_width(c) == 1 ? "" : "s", c->note ? " (" : "", c->note ? c->note : "",
-                   c->note ? ")" : "");
+    uint32_t letters = 0;
+    size_t at = 0;
+    buffer[0] = '\0';
+    for (int i = 0; i < shape->rank; i++)
+        letters |= shape->dim[i].letters;
+    for (int i = 0; i < 26; i++)
+        if ((letters & 1u << i) && b->letters[i] && at + 32 < size)
+            at += (size_t)snprintf(buffer + at, size - at, "%s%c is %lld",
+                                   at ? " and " : ", where ", 'a' + i, (long long)b->letters[i]);
+    return buffer;
 }
 
-/* A size that is one letter takes the column's size, and every later use of the letter must agree.
- */
+static tw_status fail_shape(binder *b, const tw_binding *binding, const tw_node *node)
+{
+    char shape[TW_SHAPE_TEXT], column[TW_COLUMN_TEXT], letters[160];
+    const tw_column *c = binding->column;
+    return tw_fail(b->error, TW_ERROR_SHAPE,
+                   "%s %s does not fit input \"%s\" %s%s%s: a sample has %lld value%s%s%s%s",
+                   c->name, tw_column_text(c, column), node->name, tw_type_name(node->type),
+                   tw_shape_text(&node->shape, shape),
+                   letters_text(b, &node->shape, letters, sizeof letters),
+                   (long long)tw_column_width(c), tw_column_width(c) == 1 ? "" : "s",
+                   c->note ? " (" : "", c->note ? c->note : "", c->note ? ")" : "");
+}
+
+/* A size that is one letter takes the column's size. */
 static bool take_letter(binder *b, tw_dim dim, int64_t size)
 {
-    if (dim.letters == TW_BATCH)
-        return false;
     for (int i = 0; i < 26; i++)
         if (dim.letters == 1u << i && dim.scale > 0 && size % dim.scale == 0 && size > 0) {
-            if (b->letters[i] && b->letters[i] != size / dim.scale)
-                return false;
             b->letters[i] = size / dim.scale;
             return true;
         }
     return false;
 }
 
-/* Sizes beyond the batch: equal to the column's, or, where none is a letter, of equal count. */
+/* The size with the letters that are known, n not among them. */
+static tw_dim known(const binder *b, tw_dim dim)
+{
+    for (int i = 0; i < 26; i++)
+        if (b->letters[i])
+            dim = tw_dim_bind(dim, 1u << i, b->letters[i]);
+    return dim;
+}
+
+/* Sizes beyond the batch: of equal count, or, where some are letters that are not known yet, one by
+ * one equal to the column's. */
 static bool fits(binder *b, tw_binding *binding, const tw_node *node)
 {
     const tw_column *column = binding->column;
-    const tw_shape *shape = &node->shape;
+    tw_shape shape = node->shape;
     bool letters = false;
-    binding->width = 1;
-    for (int i = 1; i < shape->rank; i++) {
-        letters |= !tw_dim_fixed(shape->dim[i]);
-        binding->dim[i] = shape->dim[i].scale;
+    binding->width = tw_column_width(column);
+    for (int i = 1; i < shape.rank; i++) {
+        shape.dim[i] = known(b, shape.dim[i]);
+        letters |= !tw_dim_fixed(shape.dim[i]);
+        binding->dim[i] = letters ? 0 : shape.dim[i].scale;
     }
     if (!letters) {
-        const tw_dim span = tw_shape_span(shape, 1, shape->rank);
-        binding->width = span.scale;
-        return tw_dim_fixed(span) && span.scale == tw_column_width(column);
+        const tw_dim span = tw_shape_span(&shape, 1, shape.rank);
+        return tw_dim_fixed(span) && span.scale == binding->width;
     }
-    if (column->rank != shape->rank)
+    if (column->rank != shape.rank)
         return false;
-    for (int i = 1; i < shape->rank; i++) {
+    for (int i = 1; i < shape.rank; i++) {
+        const tw_dim dim = known(b, shape.dim[i]); /* a letter may stand twice */
         binding->dim[i] = column->dim[i];
-        binding->width *= column->dim[i];
-        if (tw_dim_fixed(shape->dim[i]) ? shape->dim[i].scale != column->dim[i]
-                                        : !take_letter(b, shape->dim[i], column->dim[i]))
+        if (tw_dim_fixed(dim) ? dim.scale != column->dim[i] : !take_letter(b, dim, column->dim[i]))
             return false;
     }
     return true;
@@ -115,26 +135,42 @@ static bool is_one_hot(const tw_binding *binding, const tw_node *node)
            tw_dim_fixed(node->shape.dim[1]) && node->shape.dim[1].scale > 1;
 }
 
+/* Characters: a model may have room for more than the text uses. */
+static tw_status check_characters(binder *b, const tw_binding *binding, const tw_node *node)
+{
+    const int count = b->storage->table.preparation.n_classes;
+    if (binding->classes && binding->classes < count)
+        return tw_fail(b->error, TW_ERROR_DATA,
+                       "%s: there are %d different characters, but input \"%s\" takes %lld: write "
+                       "%d as the model's vocabulary",
+                       binding->column->name, count, node->name, (long long)binding->classes,
+                       count);
+    return TW_OK;
+}
+
 /* Words have become class numbers; these mean something only where a class is wanted. */
 static tw_status check_classes(binder *b, const tw_binding *binding, const tw_node *node)
 {
-    const tw_table *table = &b->storage->table;
+    const tw_preparation *p = &b->storage->table.preparation;
     const tw_column *column = binding->column;
-    if (!column->note)
+    if (!column->classed)
         return TW_OK;
     if (is_float(node->type) && !binding->classes)
         return tw_fail(b->error, TW_ERROR_TYPE,
-                       "%s holds words (%s), but input \"%s\" is %s without classes=: it takes "
-                       "numbers",
-                       column->name, column->note, node->name, tw_type_name(node->type));
-    if (binding->classes && binding->classes != table->n_classes)
+                       "%s holds %s%s%s, but input \"%s\" is %s without classes=: it takes numbers",
+                       column->name, column->note ? "words (" : "characters",
+                       column->note ? column->note : "", column->note ? ")" : "", node->name,
+                       tw_type_name(node->type));
+    if (!column->note)
+        return check_characters(b, binding, node);
+    if (binding->classes && binding->classes != p->n_classes)
         return tw_fail(b->error, TW_ERROR_DATA,
-                       "%s holds %d different classes (%s, %s), but input \"%s\" has %lld: with "
+                       "%s has %d different classes (%s, %s), but input \"%s\" has %lld: with "
                        "other classes the numbers would mean something else; "
                        "classes=FILE names all of them, a line each",
-                       column->name, table->n_classes, table->classes[0],
-                       table->n_classes > 1 ? table->classes[table->n_classes - 1] : "no other",
-                       node->name, (long long)binding->classes);
+                       column->name, p->n_classes, p->classes[0],
+                       p->n_classes > 1 ? p->classes[p->n_classes - 1] : "no other", node->name,
+                       (long long)binding->classes);
     return TW_OK;
 }
 
@@ -186,11 +222,13 @@ static tw_status prepare(binder *b)
     return TW_OK;
 }
 
-tw_status tw_storage_bind(tw_storage *storage, tw_graph *graph, const bool *needed, tw_error *error)
+tw_status tw_storage_bind(tw_storage *storage, tw_graph *graph, const bool *needed,
+                          const int64_t size[26], tw_error *error)
 {
     binder b = {.storage = storage, .graph = graph, .error = error};
     TW_TRY(check_counts(&b));
     TW_TRY(prepare(&b));
+    memcpy(b.letters, size, sizeof b.letters);
     const int n_columns = storage->table.n_columns;
     const bool all = n_columns >= storage->n_inputs; /* else only the needed inputs count */
     int place = 0;
@@ -203,5 +241,8 @@ tw_status tw_storage_bind(tw_storage *storage, tw_graph *graph, const bool *need
             TW_TRY(bind_input(&b, i, &storage->table.columns[place]));
         place++;
     }
-    return TW_OK;
+    tw_preparation *p = &storage->table.preparation;
+    for (int i = 0; i < 26; i++)
+        p->size[i] = b.letters[i] ? b.letters[i] : storage->table.size[i];
+    return tw_preparation_print_sizes(p, &storage->table.arena) ? TW_OK : tw_fail_memory(error);
 }

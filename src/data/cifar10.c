@@ -95,8 +95,9 @@ static tw_status read_files(tw_table *table, const set *s, uint8_t *images, uint
 static tw_status read_names(tw_table *table, const char *folder, tw_error *error)
 {
     const char *path = tw_arena_printf(&table->arena, "%s/batches.meta.txt", folder);
-    table->classes = tw_arena_alloc(&table->arena, CLASSES * sizeof *table->classes);
-    if (!path || !table->classes)
+    const char **classes = tw_arena_alloc(&table->arena, CLASSES * sizeof *classes);
+    table->preparation.classes = classes;
+    if (!path || !classes)
         return tw_fail_memory(error);
     if (!tw_file_exists(path))
         return TW_OK;
@@ -108,14 +109,14 @@ static tw_status read_names(tw_table *table, const char *folder, tw_error *error
     for (char *line = text; *line && memory;) {
         const size_t size = strcspn(line, "\r\n");
         if (size > 0 && count < CLASSES) {
-            table->classes[count] = tw_arena_text(&table->arena, line, size);
-            memory = table->classes[count] != NULL;
+            classes[count] = tw_arena_text(&table->arena, line, size);
+            memory = classes[count] != NULL;
         }
         count += size > 0;
         line += size + (line[size] != '\0');
     }
     tw_free(table->context, text);
-    table->n_classes = count == CLASSES ? CLASSES : 0;
+    table->preparation.n_classes = count == CLASSES ? CLASSES : 0;
     return memory ? TW_OK : tw_fail_memory(error);
 }
 

@@ -87,3 +87,66 @@ void tw_classes_free(tw_classes *c)
     c->names = NULL;
     c->slots = NULL;
 }
+
+/* ---- files ---- */
+
+/* Undoes tw_classes_print in place. Any other backslash stays as it is: a name may be written by
+ * hand. */
+static void unescape(char *line)
+{
+    char *to = line;
+    for (const char *from = line; *from; from++) {
+        const char next = *from == '\\' ? from[1] : 0;
+        if (next == 'n' || next == 'r' || next == '\\') {
+            *to++ = (char)(next == 'n' ? '\n' : next == 'r' ? '\r' : '\\');
+            from++;
+        } else {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+}
+
+static tw_status read_line(tw_classes *c, char *line, const char *path, tw_error *error)
+{
+    unescape(line);
+    const int count = c->count;
+    if (!*line)
+        return TW_OK;
+    if (tw_classes_add(c, line) < 0)
+        return tw_fail_memory(error);
+    return c->count > count ? TW_OK
+                            : tw_fail(error, TW_ERROR_FORMAT,
+                                      "'%s' names the class \"%.40s\" twice", path, line);
+}
+
+tw_status tw_classes_read(tw_classes *c, const char *path, tw_error *error)
+{
+    char *text;
+    size_t length;
+    TW_TRY(tw_read_file(c->context, path, (size_t)1 << 26, &text, &length, error));
+    tw_status status = TW_OK;
+    if (strlen(text) != length)
+        status =
+            tw_fail(error, TW_ERROR_FORMAT,
+                    "'%s' holds bytes of value 0: it is no text of classes, a line each", path);
+    for (char *line = text; *line && status == TW_OK;) {
+        const size_t size = strcspn(line, "\r\n");
+        const bool last = line[size] == '\0';
+        line[size] = '\0';
+        status = read_line(c, line, path, error);
+        line += size + !last;
+    }
+    tw_free(c->context, text);
+    return status;
+}
+
+void tw_classes_print(const char *name, tw_text *text)
+{
+    for (const char *c = name; *c; c++)
+        if (*c == '\n' || *c == '\r' || *c == '\\')
+            tw_text_puts(text, *c == '\n' ? "\\n" : *c == '\r' ? "\\r" : "\\\\");
+        else
+            tw_text_append(text, c, 1);
+    tw_text_puts(text, "\n");
+}

@@ -37,6 +37,11 @@ int64_t tw_column_width(const tw_column *column)
     return width;
 }
 
+int64_t tw_column_stride(const tw_column *column)
+{
+    return column->stride ? column->stride : tw_column_width(column);
+}
+
 const char *tw_column_text(const tw_column *column, char *buffer)
 {
     int at = snprintf(buffer, TW_COLUMN_TEXT, "%s[", tw_cell_name(column->cell));
@@ -109,6 +114,20 @@ tw_status tw_table_add(tw_table *table, const char *name, tw_cell cell, int32_t 
     if (!data)
         return tw_fail_memory(error);
     return tw_table_adopt(table, name, cell, rank, dim, data, column, error);
+}
+
+tw_status tw_table_view(tw_table *table, const char *name, int64_t offset, int32_t rank,
+                        const int64_t *dim, tw_column **column, tw_error *error)
+{
+    const tw_column *base = &table->columns[table->n_columns - 1];
+    void *data = (char *)base->data + (size_t)offset * tw_cell_size(base->cell);
+    if (table->n_columns == TW_MAX_COLUMNS)
+        return tw_fail(error, TW_ERROR_ARGUMENT, "more than %d columns of data", TW_MAX_COLUMNS);
+    TW_TRY(tw_table_adopt(table, name, base->cell, rank, dim, NULL, column, error));
+    (*column)->data = data;
+    (*column)->stride = tw_column_stride(base);
+    (*column)->borrowed = true;
+    return TW_OK;
 }
 
 void tw_table_clear(tw_table *table)

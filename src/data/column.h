@@ -3,7 +3,7 @@
 #ifndef TW_DATA_COLUMN_H
 #define TW_DATA_COLUMN_H
 
-#include "base/base.h"
+#include "data/preparation.h"
 
 /* Element types of files: name, bytes, kind (FLOAT, INTEGER). */
 #define TW_CELL_LIST(X)                                                                            \
@@ -39,11 +39,16 @@ typedef struct tw_column {
     int32_t rank;             /* at least 1 */
     int64_t dim[TW_MAX_RANK]; /* dim[0]: samples */
     void *data;
-    bool borrowed; /* data is the caller's */
+    int64_t stride; /* elements from one sample to the next, where they overlap; 0: as many as one
+                       sample has */
+    bool borrowed;  /* data is the caller's, or another column's */
+    bool classed; /* its values are numbers of the table's classes: known to be below their count */
 } tw_column;
 
 /* Elements of one sample. */
 int64_t tw_column_width(const tw_column *column);
+/* Elements from one sample to the next. */
+int64_t tw_column_stride(const tw_column *column);
 /* "u8[60000,28,28]" into a buffer of TW_COLUMN_TEXT bytes; returns the buffer. */
 #define TW_COLUMN_TEXT 200
 const char *tw_column_text(const tw_column *column, char *buffer);
@@ -57,8 +62,11 @@ typedef struct tw_table {
     int wanted;
     int n_columns;
     tw_column columns[TW_MAX_COLUMNS];
-    int n_classes;
-    const char **classes; /* names of the label's classes, or NULL */
+    int n_inputs;       /* of the graph */
+    const bool *needed; /* by input: it must get a column */
+    int64_t size[26];   /* of letters, as far as the user says or a run remembers; 0: not known */
+    const tw_preparation *given; /* how earlier data were prepared, or NULL */
+    tw_preparation preparation;  /* how these are: what loaders and binding find out */
     const char *hint; /* how to get another column, for a sentence ("add label=COLUMN"), or NULL */
 } tw_table;
 
@@ -76,6 +84,10 @@ tw_status tw_table_add(tw_table *table, const char *name, tw_cell cell, int32_t 
  */
 tw_status tw_table_adopt(tw_table *table, const char *name, tw_cell cell, int32_t rank,
                          const int64_t *dim, void *data, tw_column **column, tw_error *error);
+/* A column over data of the one before, from element `offset` on, with that one's type and stride.
+ */
+tw_status tw_table_view(tw_table *table, const char *name, int64_t offset, int32_t rank,
+                        const int64_t *dim, tw_column **column, tw_error *error);
 void tw_table_clear(tw_table *table); /* frees everything */
 
 #endif

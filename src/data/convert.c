@@ -178,7 +178,7 @@ static tw_status check(const tw_binding *b, const double *values, int count, int
 /* Are cells and elements the same bytes, all of them valid? */
 static bool is_copy(const tw_binding *b)
 {
-    if (b->classes || b->one_hot)
+    if ((b->classes && !b->column->classed) || b->one_hot)
         return false;
     const tw_cell cell = b->column->cell;
     return (cell == TW_CELL_F32 && b->type == TW_F32) ||
@@ -191,11 +191,11 @@ static bool is_copy(const tw_binding *b)
 static tw_status convert_row(const tw_binding *b, int64_t row, void *dst, int64_t at,
                              tw_error *error)
 {
-    const int64_t width = tw_column_width(b->column);
+    const int64_t width = tw_column_width(b->column), stride = tw_column_stride(b->column);
     double values[CHUNK];
     for (int64_t element = 0; element < width; element += CHUNK) {
         const int count = (int)TW_MIN((int64_t)CHUNK, width - element);
-        load(b->column->cell, b->column->data, row * width + element, count, values);
+        load(b->column->cell, b->column->data, row * stride + element, count, values);
         TW_TRY(check(b, values, count, row, element, error));
         if (b->pixels)
             for (int i = 0; i < count; i++)
@@ -220,13 +220,13 @@ static void convert_pixels(const uint8_t *restrict in, int64_t count, float *res
 tw_status tw_convert(const tw_binding *b, int64_t first, const int64_t *order, int64_t n, void *dst,
                      tw_error *error)
 {
-    const int64_t width = tw_column_width(b->column);
+    const int64_t width = tw_column_width(b->column), stride = tw_column_stride(b->column);
     const size_t size = tw_cell_size(b->column->cell);
     const bool copy = is_copy(b), pixels = b->pixels && b->type == TW_F32;
     const char *data = b->column->data;
     for (int64_t i = 0; i < n; i++) {
         const int64_t row = first + (order ? order[i] : i);
-        const char *in = data + (size_t)(row * width) * size;
+        const char *in = data + (size_t)(row * stride) * size;
         if (copy)
             memcpy((char *)dst + (size_t)(i * width) * size, in, (size_t)width * size);
         else if (pixels)
@@ -242,7 +242,7 @@ static bool is_always_right(const tw_binding *b)
 {
     const tw_cell cell = b->column->cell;
     if (b->classes)
-        return false;
+        return b->column->classed;
     if (cell == TW_CELL_BOOL || cell == TW_CELL_U8)
         return b->type != TW_BOOL;
     return !tw_cell_is_float(cell) && (b->type == TW_F32 || b->type == TW_BF16);

@@ -246,8 +246,8 @@ static tw_status add_words(tw_csv *c, const char *name)
     tw_table *table = c->table;
     const size_t count = (size_t)c->classes.count;
     int *new_number = tw_arena_alloc(&table->arena, count * sizeof *new_number);
-    table->classes = tw_arena_alloc(&table->arena, count * sizeof *table->classes);
-    if (!new_number || !table->classes)
+    const char **classes = tw_arena_alloc(&table->arena, count * sizeof *classes);
+    if (!new_number || !classes)
         return tw_fail_memory(c->error);
     if (!c->fixed_classes) {
         if (!tw_classes_sort(&c->classes, new_number))
@@ -255,12 +255,14 @@ static tw_status add_words(tw_csv *c, const char *name)
         for (int64_t i = 0; i < c->count; i++)
             c->words[i] = new_number[c->words[i]];
     }
-    memcpy(table->classes, c->classes.names, count * sizeof *table->classes);
-    table->n_classes = c->classes.count;
+    memcpy(classes, c->classes.names, count * sizeof *classes);
+    table->preparation.classes = classes;
+    table->preparation.n_classes = c->classes.count;
     int32_t *words = c->words;
     c->words = NULL;
     tw_column *column;
     TW_TRY(tw_table_adopt(table, name, TW_CELL_I32, 1, &c->count, words, &column, c->error));
+    column->classed = true;
     column->note = c->first_word ? c->first_word : "named by classes=";
     return TW_OK;
 }

@@ -20,36 +20,21 @@ const char *tw_csv_shown(const char *field, char *buffer)
     return buffer;
 }
 
-static tw_status choose(tw_csv *c, const char *option, const char *value, const char *const *words,
-                        int count, int *index)
-{
-    for (int i = 0; value && i < count; i++)
-        if (strcmp(value, words[i]) == 0) {
-            *index = i;
-            return TW_OK;
-        }
-    return !value ? TW_OK
-                  : tw_fail(c->error, TW_ERROR_SYNTAX, "%s=%s: it must be %s%s%s%s%s", option,
-                            value, words[0], count > 2 ? ", " : " or ", words[1],
-                            count > 2 ? " or " : "", count > 2 ? words[2] : "");
-}
-
 static tw_status read_classes(tw_csv *c, const char *path)
 {
-    char *text;
-    size_t length;
-    TW_TRY(tw_read_file(c->table->context, path, (size_t)1 << 26, &text, &length, c->error));
-    bool memory = true;
-    for (char *line = text; *line && memory;) {
-        const size_t size = strcspn(line, "\r\n");
-        const bool last = line[size] == '\0';
-        line[size] = '\0';
-        memory = size == 0 || tw_classes_add(&c->classes, line) >= 0;
-        line += size + !last;
-    }
-    tw_free(c->table->context, text);
     c->in_words = c->fixed_classes = true;
-    return memory ? TW_OK : tw_fail_memory(c->error);
+    return tw_classes_read(&c->classes, path, c->error);
+}
+
+/* Those of the training, if its labels were words. */
+static tw_status take_classes(tw_csv *c)
+{
+    const tw_preparation *given = c->table->given;
+    for (int i = 0; given && i < given->n_classes; i++)
+        if (tw_classes_add(&c->classes, given->classes[i]) < 0)
+            return tw_fail_memory(c->error);
+    c->in_words = c->fixed_classes = c->classes.count > 0;
+    return TW_OK;
 }
 
 tw_status tw_csv_options(tw_csv *c, const char *rest)
@@ -60,13 +45,15 @@ tw_status tw_csv_options(tw_csv *c, const char *rest)
     const char *values[TW_COUNT(names)];
     int missing = TW_MISSING_ERROR, header = 1;
     TW_TRY(tw_spec_options(c->table, rest, TW_COUNT(names), names, &c->path, values, c->error));
-    TW_TRY(choose(c, "missing", values[1], missing_words, 3, &missing));
-    TW_TRY(choose(c, "header", values[2], yes_no, 2, &header));
+    TW_TRY(tw_spec_choice("missing", values[1], 3, missing_words, &missing, c->error));
+    TW_TRY(tw_spec_choice("header", values[2], 2, yes_no, &header, c->error));
     c->label_text = values[0];
     c->missing = (tw_csv_missing)missing;
     c->has_header = header == 1;
     c->header_given = values[2] != NULL;
-    return values[3] && c->wants_label ? read_classes(c, values[3]) : TW_OK;
+    if (!c->wants_label)
+        return TW_OK;
+    return values[3] ? read_classes(c, values[3]) : take_classes(c);
 }
 
 /* A first line of numbers alone is more likely data. */

@@ -35,6 +35,7 @@ static tw_storage *make_storage(tw_context *context, int wanted)
     storage->context = context;
     atomic_init(&storage->users, 1);
     storage->table.context = storage->table.arena.context = context;
+    storage->table.preparation.context = context;
     storage->table.wanted = TW_MIN(wanted, TW_MAX_COLUMNS);
     return storage;
 }
@@ -80,23 +81,33 @@ static tw_status load(tw_storage *storage, tw_graph *graph, const char *spec, tw
     return fail_loader(spec, length, error);
 }
 
-/* Marks the named inputs; all where names is NULL. */
-static tw_status mark_needed(const tw_graph *graph, int32_t count, const char *const *names,
-                             bool *needed, tw_error *error)
+/* Marks the inputs that the named nodes need; all where there are no names. */
+static tw_status mark_needed(const tw_graph *graph, const tw_dataset_options *o, bool *needed,
+                             tw_error *error)
 {
     const int n_inputs = tw_graph_input_count(graph);
-    for (int i = 0; i < n_inputs; i++)
-        needed[i] = !names;
-    for (int32_t i = 0; names && i < count; i++) {
-        int found = -1;
-        for (int k = 0; k < n_inputs; k++)
-            if (strcmp(tw_node_name(tw_graph_input(graph, k)), names[i]) == 0)
-                found = k;
-        if (found < 0)
-            return tw_fail(error, TW_ERROR_NAME, "the graph has no input \"%s\"", names[i]);
-        needed[found] = true;
+    const size_t count = (size_t)TW_MAX(graph->n_calls, 1);
+    const tw_call **calls = tw_calloc(graph->context, count, sizeof *calls);
+    bool *used = tw_calloc(graph->context, count, sizeof *used);
+    tw_status status = calls && used ? TW_OK : tw_fail_memory(error);
+    for (const tw_call *call = graph->first; status == TW_OK && call; call = call->next)
+        calls[call->id] = call;
+    for (int32_t i = 0; status == TW_OK && i < o->n_outputs; i++) {
+        const tw_node *node = tw_graph_find(graph, o->outputs[i]);
+        if (node)
+            used[node->call->id] = true;
+        else
+            status = tw_fail(error, TW_ERROR_NAME, "the graph has no node \"%s\"", o->outputs[i]);
     }
-    return TW_OK;
+    for (int id = graph->n_calls - 1; status == TW_OK && id >= 0; id--)
+        for (int i = 0; used[id] && i < calls[id]->n_inputs; i++)
+            if (calls[id]->input[i])
+                used[calls[id]->input[i]->call->id] = true;
+    for (int i = 0; status == TW_OK && i < n_inputs; i++)
+        needed[i] = o->n_outputs == 0 || used[tw_graph_input(graph, i)->call->id];
+    tw_free(graph->context, calls);
+    tw_free(graph->context, used);
+    return status;
 }
 
 /* Fills a new storage: from spec, or, where it is NULL, from arrays. */
@@ -104,8 +115,7 @@ typedef struct source {
     const char *spec;
     int32_t n_arrays;
     const tw_array *arrays;
-    int32_t n_names; /* of inputs that are needed; names NULL: all */
-    const char *const *names;
+    tw_dataset_options options;
 } source;
 
 static tw_status take_arrays(tw_storage *storage, const source *from, tw_error *error)
@@ -133,15 +143,33 @@ static tw_status take_arrays(tw_storage *storage, const source *from, tw_error *
     return TW_OK;
 }
 
+/* Sizes of letters: told, and for loaders also those that are remembered. */
+static tw_status take_sizes(tw_table *table, const tw_dataset_options *o, int64_t told[26],
+                            tw_error *error)
+{
+    TW_TRY(tw_sizes_parse(o->sizes, told, error));
+    table->given = o->preparation;
+    for (int i = 0; i < 26; i++)
+        table->size[i] = told[i] ? told[i] : table->given ? table->given->size[i] : 0;
+    return TW_OK;
+}
+
 static tw_status fill(tw_storage *storage, tw_graph *graph, const source *from, tw_error *error)
 {
-    bool *needed = tw_arena_alloc(&storage->table.arena, (size_t)tw_graph_input_count(graph) + 1);
+    tw_table *table = &storage->table;
+    int64_t told[26] = {0};
+    bool *needed = tw_arena_alloc(&table->arena, (size_t)tw_graph_input_count(graph) + 1);
     if (!needed)
         return tw_fail_memory(error);
-    TW_TRY(mark_needed(graph, from->n_names, from->names, needed, error));
+    table->n_inputs = tw_graph_input_count(graph);
+    table->needed = needed;
+    TW_TRY(mark_needed(graph, &from->options, needed, error));
+    TW_TRY(take_sizes(table, &from->options, told, error));
     TW_TRY(from->spec ? load(storage, graph, from->spec, error)
                       : take_arrays(storage, from, error));
-    return tw_storage_bind(storage, graph, needed, error);
+    TW_TRY(tw_storage_bind(storage, graph, needed, told, error));
+    table->given = NULL; /* was lent for the call */
+    return TW_OK;
 }
 
 static tw_status open_source(tw_graph *graph, const source *from, tw_dataset **dataset,
@@ -165,11 +193,13 @@ tw_status tw_dataset_open(tw_graph *graph, const char *spec, tw_dataset **datase
     return open_source(graph, &(source){.spec = spec}, dataset, error);
 }
 
-tw_status tw_dataset_open_for(tw_graph *graph, const char *spec, int32_t count,
-                              const char *const *inputs, tw_dataset **dataset, tw_error *error)
+tw_status tw_dataset_open_for(tw_graph *graph, const char *spec, const tw_dataset_options *options,
+                              tw_dataset **dataset, tw_error *error)
 {
-    return open_source(graph, &(source){.spec = spec, .n_names = count, .names = inputs}, dataset,
-                       error);
+    source from = {.spec = spec};
+    if (options)
+        from.options = *options;
+    return open_source(graph, &from, dataset, error);
 }
 
 tw_status tw_dataset_from_arrays(tw_graph *graph, int32_t count, const tw_array *columns,
@@ -209,15 +239,19 @@ void tw_dataset_describe(const tw_dataset *dataset, int32_t index, tw_array *arr
     array->dim[0] = dataset->count;
 }
 
+const tw_preparation *tw_dataset_preparation(const tw_dataset *dataset)
+{
+    return &dataset->storage->table.preparation;
+}
+
 int32_t tw_dataset_class_count(const tw_dataset *dataset)
 {
-    return dataset->storage->table.n_classes;
+    return tw_preparation_class_count(tw_dataset_preparation(dataset));
 }
 
 const char *tw_dataset_class(const tw_dataset *dataset, int32_t index)
 {
-    const tw_table *table = &dataset->storage->table;
-    return index >= 0 && index < table->n_classes ? table->classes[index] : NULL;
+    return tw_preparation_class(tw_dataset_preparation(dataset), index);
 }
 
 tw_status tw_dataset_split(tw_dataset *dataset, double fraction, tw_dataset **rest, tw_error *error)

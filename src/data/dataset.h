@@ -29,9 +29,10 @@ struct tw_dataset {
 };
 
 /* Binds the storage's columns to the graph's inputs and checks all data. needed[i]: input i must
- * get a column. Errors: SHAPE, DATA, TYPE. */
+ * get a column. size: of letters that are settled; others take their columns'. Errors: SHAPE, DATA,
+ * TYPE. */
 tw_status tw_storage_bind(tw_storage *storage, tw_graph *graph, const bool *needed,
-                          tw_error *error);
+                          const int64_t size[26], tw_error *error);
 
 /* A data set over rows of the storage, of which it becomes a user. Errors: MEMORY. */
 tw_status tw_dataset_make(tw_storage *storage, int64_t first, int64_t count, tw_dataset **dataset,

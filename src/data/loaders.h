@@ -5,7 +5,7 @@
 
 #include "data/column.h"
 
-#include <thalweg/graph.h>
+#include "graph/graph.h"
 
 /* Name, and the form of a SPEC that begins with it, for sentences. */
 #define TW_LOADER_LIST(X)                                                                          \
@@ -13,6 +13,7 @@
     X(cifar10, "cifar10:DIR:train|test")                                                           \
     X(npy, "npy:X.npy,Y.npy")                                                                      \
     X(csv, "csv:FILE,label=COLUMN")                                                                \
+    X(text, "text:FILE,length=T")                                                                  \
     X(random, "random:COUNT")
 
 /* Fills the table (in which context, arena and wanted are set) from what stands after "NAME:" in a
@@ -36,5 +37,26 @@ tw_status tw_spec_folder(tw_table *table, const char *rest, const char *form, co
  * so paths and values may hold others. Errors: SYNTAX (an option twice, or no path). */
 tw_status tw_spec_options(tw_table *table, const char *rest, int count, const char *const *names,
                           const char **path, const char **values, tw_error *error);
+
+/* A number from `least` on in an option's value. Errors: SYNTAX. */
+tw_status tw_spec_number(const char *name, const char *value, int64_t least, int64_t *number,
+                         tw_error *error);
+/* The option's value as one of a few words. text NULL: *index stays. Errors: SYNTAX. */
+tw_status tw_spec_choice(const char *name, const char *value, int count, const char *const *words,
+                         int *index, tw_error *error);
+
+/* Which part of the rows a SPEC means: part=train|test and split=FRACTION. */
+typedef struct tw_spec_part {
+    bool given, test;
+    double split; /* the last part of the rows, that are for the test */
+} tw_spec_part;
+/* part, split: the options' values, NULL where they are not given. Errors: SYNTAX. */
+tw_status tw_spec_take_part(const char *part, const char *split, tw_spec_part *out,
+                            tw_error *error);
+/* The part's rows among `count`: *begin to *end - 1. Without a part all of them. */
+void tw_spec_rows(const tw_spec_part *part, int64_t count, int64_t *begin, int64_t *end);
+
+/* A size of the graph with the table's letters in it; -1 where one of them is not known. */
+int64_t tw_table_size(const tw_table *table, tw_dim dim);
 
 #endif

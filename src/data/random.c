@@ -10,15 +10,17 @@
 #define DEFAULT_COUNT 1024
 
 /* Shape of the column for an input. */
-static tw_status shape_of(const tw_node *node, int64_t count, int64_t *dim, tw_error *error)
+static tw_status shape_of(const tw_table *table, const tw_node *node, int64_t count, int64_t *dim,
+                          tw_error *error)
 {
     char shape[TW_SHAPE_TEXT];
     dim[0] = count;
     for (int i = 1; i < node->shape.rank; i++) {
-        dim[i] = node->shape.dim[i].scale;
-        if (!tw_dim_fixed(node->shape.dim[i]))
+        dim[i] = tw_table_size(table, node->shape.dim[i]);
+        if (dim[i] < 0)
             return tw_fail(error, TW_ERROR_SHAPE,
-                           "random data need sizes in numbers, but input \"%s\" is %s%s",
+                           "random data need sizes in numbers, but input \"%s\" is %s%s: give its "
+                           "letters by --sizes (in C by the option sizes)",
                            node->name, tw_type_name(node->type),
                            tw_shape_text(&node->shape, shape));
     }
@@ -56,7 +58,7 @@ static tw_status add_column(tw_table *table, const tw_node *node, int64_t count,
     if (node->shape.rank == 0)
         return tw_fail(error, TW_ERROR_SHAPE, "input \"%s\" has no sizes: data have samples",
                        node->name);
-    TW_TRY(shape_of(node, count, dim, error));
+    TW_TRY(shape_of(table, node, count, dim, error));
     if (node->type == TW_I32 && below == 0)
         return tw_fail(error, TW_ERROR_DATA,
                        "random data for input \"%s\" need to know how large its numbers may be: "

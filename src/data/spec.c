@@ -5,6 +5,9 @@
 
 #include "base/text.h"
 
+#include <math.h>
+#include <stdio.h>
+
 tw_status tw_spec_folder(tw_table *table, const char *rest, const char *form, const char **folder,
                          bool *train, tw_error *error)
 {
@@ -58,4 +61,69 @@ tw_status tw_spec_options(tw_table *table, const char *rest, int count, const ch
         return tw_fail(error, TW_ERROR_SYNTAX, "the data name no file");
     *path = copy;
     return TW_OK;
+}
+
+tw_status tw_spec_number(const char *name, const char *value, int64_t least, int64_t *number,
+                         tw_error *error)
+{
+    if (tw_parse_int(value, strlen(value), number) && *number >= least && *number <= INT32_MAX)
+        return TW_OK;
+    return tw_fail(error, TW_ERROR_SYNTAX, "%s=%s: it must be a whole number from %lld", name,
+                   value, (long long)least);
+}
+
+tw_status tw_spec_choice(const char *name, const char *value, int count, const char *const *words,
+                         int *index, tw_error *error)
+{
+    char list[200] = "";
+    size_t at = 0;
+    for (int i = 0; i < count; i++) {
+        if (!value || strcmp(value, words[i]) == 0) {
+            *index = value ? i : *index;
+            return TW_OK;
+        }
+        at += (size_t)snprintf(list + at, sizeof list - at, "%s%s",
+                               i == 0           ? ""
+                               : i == count - 1 ? " or "
+                                                : ", ",
+                               words[i]);
+    }
+    return tw_fail(error, TW_ERROR_SYNTAX, "%s=%s: it must be %s", name, value, list);
+}
+
+tw_status tw_spec_take_part(const char *part, const char *split, tw_spec_part *out, tw_error *error)
+{
+    static const char *const parts[] = {"train", "test"};
+    int test = 0;
+    *out = (tw_spec_part){.given = part != NULL, .split = 0.1};
+    TW_TRY(tw_spec_choice("part", part, 2, parts, &test, error));
+    out->test = test == 1;
+    if (split && !part)
+        return tw_fail(error, TW_ERROR_SYNTAX,
+                       "split=%s cuts the data in two: say which part by part=train or part=test",
+                       split);
+    if (split && (!tw_parse_double(split, strlen(split), &out->split) || !(out->split > 0) ||
+                  !(out->split < 1)))
+        return tw_fail(error, TW_ERROR_SYNTAX, "split=%s: it must be above 0 and below 1", split);
+    return TW_OK;
+}
+
+void tw_spec_rows(const tw_spec_part *part, int64_t count, int64_t *begin, int64_t *end)
+{
+    const int64_t kept =
+        (int64_t)floor((double)count * (1 - part->split)); /* as tw_dataset_split */
+    *begin = part->given && part->test ? kept : 0;
+    *end = part->given && !part->test ? kept : count;
+}
+
+int64_t tw_table_size(const tw_table *table, tw_dim dim)
+{
+    for (int i = 0; i < 26 && tw_dim_known(dim); i++) {
+        if (!(dim.letters & 1u << i))
+            continue;
+        if (!table->size[i])
+            return -1;
+        dim = tw_dim_bind(dim, 1u << i, table->size[i]);
+    }
+    return tw_dim_known(dim) ? dim.scale : -1;
 }

@@ -12,28 +12,33 @@ typedef struct binding {
     int64_t size[26]; /* of each letter; 0: not bound */
 } binding;
 
-/* "t=28 v=100". */
-static tw_status parse_sizes(binding *b, const char *sizes, tw_error *error)
+/* The end of a pair: pairs stand apart by blanks or commas. */
+static bool parts_pairs(char c)
 {
-    tw_lexer lexer;
-    tw_statement s = {0};
-    tw_lex_start(&lexer, sizes ? sizes : "", sizes ? strlen(sizes) : 0, 0);
-    TW_TRY(tw_lex_pairs(&lexer, &s, error));
-    TW_TRY(tw_lex_text_done(&lexer, error));
-    for (int i = 0; i < s.n_pairs; i++) {
-        const tw_pair *pair = &s.pair[i];
-        int64_t value = 0;
-        if (pair->key.length != 1 || *pair->key.at < 'a' || *pair->key.at > 'z')
+    return c == ' ' || c == ',';
+}
+
+tw_status tw_sizes_parse(const char *sizes, int64_t size[26], tw_error *error)
+{
+    for (const char *at = sizes ? sizes : ""; *at;) {
+        if (parts_pairs(*at)) {
+            at++;
+            continue;
+        }
+        int length = 0;
+        while (at[length] && !parts_pairs(at[length]))
+            length++;
+        if (length < 3 || at[1] != '=' || *at < 'a' || *at > 'z')
             return tw_fail(error, TW_ERROR_NAME,
-                           "sizes: \"%.*s\" is not a letter with a number, as in t=28",
-                           TW_SPAN(pair->value));
-        if (*pair->key.at == 'n')
+                           "sizes: \"%.*s\" is not a letter with a number, as in t=28", length, at);
+        if (*at == 'n')
             return tw_fail(error, TW_ERROR_NAME, "sizes: n is the batch, which has its own option");
-        if (!tw_parse_int(pair->value.at, pair->value.length, &value) || value < 1 ||
-            value > INT_MAX)
-            return tw_fail(error, TW_ERROR_SHAPE, "sizes: %c=%.*s is not a number from 1 to %d",
-                           *pair->key.at, TW_SPAN(pair->value), INT_MAX);
-        b->size[*pair->key.at - 'a'] = value;
+        int64_t value = 0;
+        if (!tw_parse_int(at + 2, (size_t)length - 2, &value) || value < 1 || value > INT_MAX)
+            return tw_fail(error, TW_ERROR_SHAPE, "sizes: %.*s is not a number from 1 to %d",
+                           length, at, INT_MAX);
+        size[*at - 'a'] = value;
+        at += length;
     }
     return TW_OK;
 }
@@ -76,9 +81,9 @@ static bool bind_dim(binding *b, const tw_call *call, tw_dim *dim)
         if (!b->size[c - 'a'])
             return tw_poison(
                 b->to, TW_ERROR_NAME,
-                "%s: the size %c is not bound; write a number in its place, or give it "
-                "one in C, as in sizes \"%c=32\"",
-                call->name, c, c);
+                "%s: the size %c is not known: give it by --sizes %c=32 (in C by the option sizes, "
+                "\"%c=32\"), or write a number in its place",
+                call->name, c, c, c);
         *dim = tw_dim_bind(*dim, TW_LETTER(c), b->size[c - 'a']);
     }
     return true;
@@ -160,7 +165,7 @@ tw_status tw_graph_bind(const tw_graph *g, tw_node *const *roots, int n_roots, c
     if (status == TW_OK) {
         b.to->bound = true;
         b.to->training = training;
-        status = parse_sizes(&b, sizes, &local);
+        status = tw_sizes_parse(sizes, b.size, &local);
     }
     if (status == TW_OK)
         status = find_needed(&b, roots, n_roots, &local);

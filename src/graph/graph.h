@@ -154,6 +154,9 @@ tw_status tw_options_parse(tw_arena *arena, const char *text, const char **word,
                            tw_options_lookup lookup, tw_attr **attr);
 
 /* ---- passes ---- */
+/* "t=28 s=10" or "t=28,s=10" into the sizes of letters; those that it does not name stay. NULL:
+ * none. Errors: NAME (not a letter, or n), SHAPE (a number out of range). */
+tw_status tw_sizes_parse(const char *sizes, int64_t size[26], tw_error *error);
 /* A copy of what `roots` need, letters bound (`sizes`: "t=28"; n stays a letter), composites
  * expanded (for training or not), views kept. *map receives node of g by id -> node of the copy
  * (NULL where not needed). Errors: the graph's first error; SHAPE, NAME (an unbound letter). */

@@ -199,7 +199,7 @@ static tw_status run(fit *f, tw_error *error)
 static void remove_leftovers(tw_context *context, const char *folder)
 {
     static const char *const files[] = {"model.tw", "weights.safetensors", "state.safetensors",
-                                        "log.jsonl", "classes.txt"};
+                                        "log.jsonl", "classes.txt", "preparation.csv"};
     for (int i = 0; i < TW_COUNT(files); i++) {
         tw_text path = {.context = context};
         tw_text_printf(&path, "%s/%s", folder, files[i]);
@@ -237,7 +237,7 @@ static tw_status prepare(fit *f, tw_error *error)
     remove_leftovers(t->context, f->options->out);
     TW_TRY(tw_log_read(t->context, f->options->out, t->course.epoch, &f->log, error));
     TW_TRY(tw_log_write(t->context, f->options->out, &f->log, error));
-    return tw_classes_write(t->context, f->options->out, f->data, error);
+    return tw_preparation_write(tw_dataset_preparation(f->data), f->options->out, error);
 }
 
 tw_status tw_trainer_fit(tw_trainer *trainer, tw_dataset *data, const tw_fit_options *options,

@@ -96,21 +96,3 @@ tw_status tw_log_write(tw_context *context, const char *folder, const tw_text *t
     tw_text_clear(&path);
     return status;
 }
-
-tw_status tw_classes_write(tw_context *context, const char *folder, const tw_dataset *data,
-                           tw_error *error)
-{
-    const int32_t count = tw_dataset_class_count(data);
-    if (count == 0)
-        return TW_OK;
-    tw_text path, text = {.context = context};
-    TW_TRY(path_of(context, folder, "classes.txt", &path, error));
-    for (int32_t i = 0; i < count; i++)
-        tw_text_printf(&text, "%s\n", tw_dataset_class(data, i));
-    const tw_status status = text.failed
-                                 ? tw_fail_memory(error)
-                                 : tw_write_file(context, path.data, text.data, text.length, error);
-    tw_text_clear(&path);
-    tw_text_clear(&text);
-    return status;
-}

@@ -116,7 +116,7 @@ void tw_evaluator_destroy(tw_trainer *trainer);
 tw_status tw_checkpoint_write(tw_trainer *trainer, const char *folder, bool weights,
                               tw_error *error);
 
-/* ---- log.c: log.jsonl and classes.txt of a run's folder ---- */
+/* ---- log.c: log.jsonl of a run's folder ---- */
 /* Reads what the log holds up to and with an epoch, into text. A missing file is an empty one. */
 tw_status tw_log_read(tw_context *context, const char *folder, int64_t epoch, tw_text *text,
                       tw_error *error);
@@ -125,7 +125,5 @@ void tw_log_line(const tw_trainer *trainer, int64_t epoch, double seconds, const
                  const double *test, tw_text *text);
 tw_status tw_log_write(tw_context *context, const char *folder, const tw_text *text,
                        tw_error *error);
-tw_status tw_classes_write(tw_context *context, const char *folder, const tw_dataset *data,
-                           tw_error *error);
 
 #endif

@@ -167,8 +167,11 @@ static void opens_for_some_inputs(void)
     CHECK_HAS(f.error.text, "npy:X.npy,Y.npy");
     char spec[200];
     snprintf(spec, sizeof spec, "npy:%s/x.npy", f.folder);
-    CHECK_OK(tw_dataset_open_for(f.graph, spec, 1, (const char *[]){"x"}, &f.data, &f.error),
-             f.error);
+    CHECK_OK(
+        tw_dataset_open_for(f.graph, spec,
+                            &(tw_dataset_options){.n_outputs = 1, .outputs = (const char *[]){"x"}},
+                            &f.data, &f.error),
+        f.error);
     const void *const *columns = whole(&f);
     CHECK(memcmp(columns[0], six, sizeof six) == 0 && columns[1] == NULL);
     tw_dataset_describe(f.data, 0, &array);
@@ -176,9 +179,11 @@ static void opens_for_some_inputs(void)
     tw_dataset_describe(f.data, 1, &array);
     CHECK(array.type == TW_TYPE_NONE && array.rank == 0);
     tw_dataset_destroy(&f.data);
-    CHECK(tw_dataset_open_for(f.graph, spec, 1, (const char *[]){"z"}, &f.data, &f.error) ==
-          TW_ERROR_NAME);
-    CHECK_HAS(f.error.text, "no input \"z\"");
+    CHECK(
+        tw_dataset_open_for(f.graph, spec,
+                            &(tw_dataset_options){.n_outputs = 1, .outputs = (const char *[]){"z"}},
+                            &f.data, &f.error) == TW_ERROR_NAME);
+    CHECK_HAS(f.error.text, "no node \"z\"");
     end(&f);
 }
 

@@ -140,13 +140,14 @@ static void binding_fails_with_a_sentence(void)
     static const struct {
         const char *sizes, *sentence;
     } rows[] = {
-        {NULL, "x: the size t is not bound; write a number in its place, or give it one in C, as "
-               "in sizes \"t=32\""},
+        {NULL, "x: the size t is not known: give it by --sizes t=32 (in C by the option sizes, "
+               "\"t=32\"), or write a number in its place"},
         {"n=3", "sizes: n is the batch, which has its own option"},
         {"t=0", "sizes: t=0 is not a number from 1 to 2147483647"},
         {"t=many", "sizes: t=many is not a number from 1 to 2147483647"},
-        {"time=3", "sizes: \"3\" is not a letter with a number, as in t=28"},
-        {"t", "expected attribute=value, found \"t\""},
+        {"time=3", "sizes: \"time=3\" is not a letter with a number, as in t=28"},
+        {"s=4,t", "sizes: \"t\" is not a letter with a number, as in t=28"},
+        {"s=4, T=3", "sizes: \"T=3\" is not a letter with a number, as in t=28"},
         {"t=2000000000", "x: the result f32[n,2000000000,4096] would have too many elements"},
     };
     tw_context *context = test_context();
