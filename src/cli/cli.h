@@ -21,6 +21,9 @@ typedef struct cli_args {
     const char *shuffle;                           /* "yes", "no" */
     int64_t epochs, batch, steps, patience, folds; /* 0: not given */
     int64_t samples;
+    const char *text;      /* the prompt */
+    int64_t length, top_k; /* 0: not given */
+    double temperature;    /* 1 by default */
     uint64_t seed;
     bool seed_given;
     double split;
@@ -33,6 +36,7 @@ typedef enum cli_type {
     CLI_COUNT,    /* whole number from 1 */
     CLI_SEED,     /* whole number from 0 */
     CLI_FRACTION, /* above 0, below 1 */
+    CLI_NUMBER,   /* from 0 */
     CLI_CHOICE    /* one of the words of `value`: "best|last" */
 } cli_type;
 

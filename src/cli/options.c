@@ -95,6 +95,16 @@ static int set_fraction(const cli_option *o, const char *text, double *target)
     return CLI_DONE;
 }
 
+static int set_number(const cli_option *o, const char *text, double *target)
+{
+    char *end = NULL;
+    const double value = strtod(text, &end);
+    if (end == text || *end || !(value >= 0 && value <= 1e6))
+        return cli_fail(CLI_USAGE, "%s %s: give a number from 0", o->name, text);
+    *target = value;
+    return CLI_DONE;
+}
+
 static int set(const cli_option *o, const char *text, cli_args *args)
 {
     void *field = (char *)args + o->offset;
@@ -116,6 +126,8 @@ static int set(const cli_option *o, const char *text, cli_args *args)
         return CLI_DONE;
     case CLI_FRACTION:
         return set_fraction(o, text, field);
+    case CLI_NUMBER:
+        return set_number(o, text, field);
     case CLI_CHOICE:
         if (!choice_has(o->value, text))
             return cli_fail(CLI_USAGE, "%s %s: give one of %s", o->name, text, o->value);
@@ -148,7 +160,7 @@ static int parse_option(const cli_command *command, int argc, char **argv, int *
 
 int cli_parse(const cli_command *command, int argc, char **argv, cli_args *args)
 {
-    *args = (cli_args){.operand = NULL};
+    *args = (cli_args){.temperature = 1};
     for (int i = 0; i < argc && !args->help; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
             const int code = parse_option(command, argc, argv, &i, args);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "generate.h"
 #include "images.h"
 #include "npy.h"
 
@@ -180,9 +181,12 @@ static int write_numbers(const cli_args *args, cli_session *session)
 
 static int check(const cli_args *args)
 {
-    if (!args->data && args->samples == 0)
+    const int code = generate_check(args);
+    if (code != CLI_DONE)
+        return code;
+    if (!args->data && args->samples == 0 && !args->text)
         return cli_fail(CLI_USAGE, "predict needs --data SPEC, or --samples COUNT for a model that "
-                                   "needs no data: see thalweg --help");
+                                   "needs no data, or --text PROMPT: see thalweg --help");
     if (args->out && cli_is_folder(args->out))
         return cli_fail(CLI_FAILED,
                         "--out %s is a folder: give the name of a file, such as %s/y.npy",
@@ -211,7 +215,9 @@ static int run(const cli_args *args)
     if (code == CLI_DONE)
         code = find_node(args, &session);
     if (code == CLI_DONE)
-        code = is_picture(args) ? draw(args, &session) : write_numbers(args, &session);
+        code = args->text         ? generate_text(args, &session, first_node(args))
+               : is_picture(args) ? draw(args, &session)
+                                  : write_numbers(args, &session);
     cli_close(&session);
     return code;
 }
@@ -225,7 +231,17 @@ static const cli_option options[] = {
     {"--node", CLI_TEXT, offsetof(cli_args, node), "NAME", "node to compute (default prediction)"},
     CLI_OPTION_IMAGES("these nodes' values, rows in turn, as the picture --out FILE.png"),
     CLI_OPTION_RANGE,
-    {"--seed", CLI_SEED, offsetof(cli_args, seed), "N", "of random operators (default 0)"},
+    {"--text", CLI_TEXT, offsetof(cli_args, text), "PROMPT",
+     "goes on with a text, where the run was trained on text:FILE"},
+    {"--length", CLI_COUNT, offsetof(cli_args, length), "N",
+     "characters to write after the prompt (default 200)"},
+    {"--temperature", CLI_NUMBER, offsetof(cli_args, temperature), "X",
+     "below 1 more probable characters, above it more surprising ones; 0: the most probable "
+     "(default 1)"},
+    {"--top-k", CLI_COUNT, offsetof(cli_args, top_k), "K",
+     "draw among the K most probable characters alone"},
+    {"--seed", CLI_SEED, offsetof(cli_args, seed), "N",
+     "of random operators, and of a text's draws (default 0)"},
     {"--weights", CLI_TEXT, offsetof(cli_args, weights), "FILE.safetensors",
      "weights (default: the run's)"},
     {"--partial", CLI_FLAG, offsetof(cli_args, partial), NULL, "take the weights that fit"},
