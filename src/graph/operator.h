@@ -86,6 +86,10 @@ struct tw_operator {
      * sums it down. */
     void (*grad)(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted,
                  tw_node **dx);
+    /* Metrics whose value over many batches is no mean of the batches' (recall): the value, from
+     * result 1's numbers (f32, a fixed count of them) summed over the batches. Result 0 is that of
+     * one batch. */
+    double (*finish)(const tw_call *call, const double *sums, int64_t count);
     /* The C reference; data is the tw_call. */
     tw_host_function host;
     /* Multiply-adds, or element operations, at its shapes with batch n: bounds proofs, feeds

@@ -220,9 +220,10 @@ static void binary_expand(tw_graph *g, const tw_call *call, bool training, tw_no
         return;
     }
     tw_node *p = clipped(g, x, EPSILON, 1 - EPSILON), *one = tw_emit_scalar(g, 1);
+    /* 1 - x is clipped itself: in f32, 1 - (1 - EPSILON) is a fifth larger than EPSILON */
+    tw_node *q = clipped(g, tw_emit2(g, one, x, "sub"), EPSILON, 1 - EPSILON);
     tw_node *yes = tw_emit2(g, t, tw_emit1(g, p, "log"), "mul");
-    tw_node *no = tw_emit2(g, tw_emit2(g, one, t, "sub"),
-                           tw_emit1(g, tw_emit2(g, one, p, "sub"), "log"), "mul");
+    tw_node *no = tw_emit2(g, tw_emit2(g, one, t, "sub"), tw_emit1(g, q, "log"), "mul");
     finish(g, call, tw_emit1(g, tw_emit2(g, yes, no, "add"), "neg"), results);
 }
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics computed on the device: accuracy and top_k_accuracy, one f32 number each. (mse and mae
-// serve as metrics too.)
+// Metrics computed on the device: accuracy, binary_accuracy and top_k_accuracy, one f32 number
+// each. (mse and mae serve as metrics too; precision, recall and f1 are in confusion.c.)
 #include "op/helpers.h"
 
 static const tw_attribute accuracy_attributes[] = {
     {"threshold", TW_ATTR_FLOAT, "0.5", NULL,
      "of a single column: above it the prediction is 1 (0 for logits)"},
+    TW_ATTRIBUTES_END};
+
+static const tw_attribute binary_attributes[] = {
+    {"threshold", TW_ATTR_FLOAT, "0.5", NULL, "above it the prediction is 1 (0 for logits)"},
     TW_ATTRIBUTES_END};
 
 static const tw_attribute top_k_attributes[] = {
@@ -61,17 +65,35 @@ static tw_node *share_of(tw_graph *g, tw_node *hits)
     return tw_emit1(g, tw_emit1(g, hits, "cast type=f32"), "reduce_mean");
 }
 
+/* Every element is a decision of its own: several labels a row. */
+static void binary_expand(tw_graph *g, const tw_call *call, bool training, tw_node **results)
+{
+    tw_node *x = call->input[0], *label = tw_emit_reshape(g, call->input[1], &x->shape);
+    (void)training;
+    if (label && label->type != TW_F32)
+        label = tw_emit1(g, label, "cast type=f32");
+    tw_node *threshold = tw_emit_scalar(g, tw_attr_float(call, "threshold"));
+    tw_node *above = tw_emit1(g, tw_emit2(g, x, threshold, "greater"), "cast type=f32");
+    results[0] = share_of(g, tw_emit2(g, above, label, "equal"));
+}
+
+static tw_status binary_infer(tw_call *call, tw_error *error)
+{
+    char a[TW_SHAPE_TEXT], b[TW_SHAPE_TEXT];
+    const tw_dim want = tw_shape_count(&call->input[0]->shape);
+    if (tw_dim_known(want) && !label_is_full(call))
+        return tw_fail(
+            error, TW_ERROR_SHAPE,
+            "label %s is not as large as the prediction %s: accuracy takes class numbers",
+            tw_shape_text(&call->input[1]->shape, a), tw_shape_text(&call->input[0]->shape, b));
+    return metric_infer(call, error);
+}
+
 static void accuracy_expand(tw_graph *g, const tw_call *call, bool training, tw_node **results)
 {
     tw_node *x = call->input[0];
-    (void)training;
     if (single_column(call)) {
-        tw_node *label = tw_emit_reshape(g, call->input[1], &x->shape);
-        if (label && label->type != TW_F32)
-            label = tw_emit1(g, label, "cast type=f32");
-        tw_node *threshold = tw_emit_scalar(g, tw_attr_float(call, "threshold"));
-        tw_node *above = tw_emit1(g, tw_emit2(g, x, threshold, "greater"), "cast type=f32");
-        results[0] = share_of(g, tw_emit2(g, above, label, "equal"));
+        binary_expand(g, call, training, results);
         return;
     }
     tw_node *guess = tw_emit1(g, x, "argmax");
@@ -119,6 +141,16 @@ static const tw_operator accuracy = {
     .expand = accuracy_expand,
 };
 
+static const tw_operator binary_accuracy = {
+    .name = "binary_accuracy",
+    .doc = "share of elements on the label's side of the threshold: of several labels a row",
+    .inputs = "prediction label",
+    .results = "y",
+    .attributes = binary_attributes,
+    .infer = binary_infer,
+    .expand = binary_expand,
+};
+
 static const tw_operator top_k_accuracy = {
     .name = "top_k_accuracy",
     .doc = "share of rows where the label is among the k largest predictions",
@@ -129,4 +161,4 @@ static const tw_operator top_k_accuracy = {
     .expand = top_k_expand,
 };
 
-const tw_operator *const tw_op_metric[] = {&accuracy, &top_k_accuracy, NULL};
+const tw_operator *const tw_op_metric[] = {&accuracy, &binary_accuracy, &top_k_accuracy, NULL};

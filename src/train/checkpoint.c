@@ -142,9 +142,9 @@ static bool add_line(state_file *f, const tw_trainer *t, const tw_line *line)
         add_integer(f, line_key(f, line->index, "step"), (int64_t)line->step) &&
         add_integer(f, line_key(f, line->index, "samples"), line->samples) &&
         add_pair(f, line_key(f, line->index, "choices"), choices_text(&f->arena, line->runner));
-    for (int v = 0; v < line->n_values && fine; v++) {
+    for (int v = 0; v < line->n_sums && fine; v++) {
         const char *key = tw_arena_printf(&f->arena, "line.%d.sum.%d", line->index, v);
-        fine = add_double(f, key, t->sum[line->first_value + v]);
+        fine = add_double(f, key, t->sum[line->first_sum + v]);
     }
     return fine;
 }
@@ -179,7 +179,7 @@ static tw_status add_buffer(state_file *f, const tw_trainer *t, const char *name
 static tw_status fill_state(state_file *f, const tw_trainer *t, tw_error *error)
 {
     const size_t tensors = 1 + (size_t)t->n_lines * TW_MAX_STATES;
-    const size_t pairs = 16 + (size_t)t->n_lines * 3 + (size_t)t->n_values;
+    const size_t pairs = 16 + (size_t)t->n_lines * 3 + (size_t)t->n_sums;
     f->entry = tw_arena_alloc(&f->arena, tensors * sizeof *f->entry);
     f->metadata = tw_arena_alloc(&f->arena, pairs * sizeof *f->metadata);
     if (!f->entry || !f->metadata || !add_metadata(f, t))
@@ -381,7 +381,7 @@ static tw_status read_counters(reader *r, tw_trainer *t, tw_arena *arena, restor
 {
     s->step = tw_arena_alloc(arena, (size_t)t->n_lines * sizeof *s->step);
     s->samples = tw_arena_alloc(arena, (size_t)t->n_lines * sizeof *s->samples);
-    s->sum = tw_arena_alloc(arena, (size_t)t->n_values * sizeof *s->sum);
+    s->sum = tw_arena_alloc(arena, (size_t)t->n_sums * sizeof *s->sum);
     s->choices = tw_arena_alloc(&t->arena, (size_t)(t->n_lines + 1) * sizeof *s->choices);
     if (!s->step || !s->samples || !s->sum || !s->choices)
         return tw_fail_memory(r->error);
@@ -404,9 +404,9 @@ static tw_status read_counters(reader *r, tw_trainer *t, tw_arena *arena, restor
         s->samples[i] = integer_of(r, key);
         (void)snprintf(key, sizeof key, "line.%d.choices", i);
         s->choices[i] = text_of(r, key);
-        for (int v = 0; v < t->line[i].n_values; v++) {
+        for (int v = 0; v < t->line[i].n_sums; v++) {
             (void)snprintf(key, sizeof key, "line.%d.sum.%d", i, v);
-            s->sum[t->line[i].first_value + v] = double_of(r, key);
+            s->sum[t->line[i].first_sum + v] = double_of(r, key);
         }
     }
     s->choices[t->n_lines] = tw_safetensors_metadata(r->file, "test.choices");
@@ -470,7 +470,7 @@ static tw_status resume(tw_trainer *t, reader *r, tw_arena *arena, tw_error *err
     TW_TRY(restore_buffers(r, t, arena, false));
     t->course = s.course;
     t->options.seed = s.seed;
-    memcpy(t->sum, s.sum, (size_t)t->n_values * sizeof *t->sum);
+    memcpy(t->sum, s.sum, (size_t)t->n_sums * sizeof *t->sum);
     for (int i = 0; i < t->n_lines; i++) {
         t->line[i].step = t->line[i].received = (uint64_t)s.step[i];
         t->line[i].samples = s.samples[i];

@@ -57,7 +57,7 @@ tw_status tw_evaluator_create(tw_trainer *trainer, tw_error *error)
     const char **names = node_names(trainer);
     const char **outputs = tw_arena_alloc(&trainer->arena, (size_t)count * sizeof *outputs);
     if (!e->sum)
-        e->sum = tw_calloc(trainer->context, (size_t)trainer->n_values, sizeof *e->sum);
+        e->sum = tw_calloc(trainer->context, (size_t)trainer->n_sums, sizeof *e->sum);
     if (!names || !outputs || !e->sum)
         return tw_fail_memory(error);
     TW_TRY(make_runner(trainer, distinct(names, count, outputs), outputs, &e->runner, error));
@@ -79,11 +79,11 @@ static void receive(void *user, int64_t n, const void *const *outputs)
     tw_trainer *t = user;
     tw_evaluator *e = &t->evaluator;
     for (int i = 0; i < t->n_values; i++)
-        e->sum[i] += (double)*(const float *)outputs[e->ports.output[i]] * (double)n;
+        tw_value_add(&t->value[i], outputs[e->ports.output[i]], n, e->sum);
     for (int i = 0; i < t->n_lines; i++) {
         const int penalty = e->ports.output[t->n_values + i];
         if (penalty >= 0)
-            e->sum[t->line[i].first_value] += (double)*(const float *)outputs[penalty] * (double)n;
+            tw_value_add(&t->value[t->line[i].first_value], outputs[penalty], n, e->sum);
     }
     e->samples += n;
 }
@@ -96,7 +96,7 @@ tw_status tw_trainer_evaluate(tw_trainer *trainer, tw_dataset *data, double *val
                        "tw_trainer_evaluate: data and values must not be NULL");
     TW_TRY(tw_evaluator_create(trainer, error));
     tw_evaluator *e = &trainer->evaluator;
-    memset(e->sum, 0, (size_t)trainer->n_values * sizeof *e->sum);
+    memset(e->sum, 0, (size_t)trainer->n_sums * sizeof *e->sum);
     e->samples = 0;
     TW_TRY(tw_dataset_start(data, trainer->options.batch, false, 0, 0, error));
     for (;;) {
@@ -111,6 +111,6 @@ tw_status tw_trainer_evaluate(tw_trainer *trainer, tw_dataset *data, double *val
     }
     TW_TRY(tw_runner_wait(e->runner, error));
     for (int i = 0; i < trainer->n_values; i++)
-        values[i] = e->samples > 0 ? e->sum[i] / (double)e->samples : 0;
+        values[i] = tw_value_of(&trainer->value[i], e->sum, e->samples);
     return TW_OK;
 }

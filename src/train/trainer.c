@@ -80,16 +80,17 @@ static void receive(void *user, int64_t n, const void *const *outputs)
     tw_line *line = user;
     tw_trainer *t = line->trainer;
     const int penalty = line->ports.output[line->n_values];
-    for (int i = 0; i < line->n_values; i++) {
-        double value = (double)*(const float *)outputs[line->ports.output[i]];
-        if (i == 0 && penalty >= 0)
-            value += (double)*(const float *)outputs[penalty];
-        t->sum[line->first_value + i] += value * (double)n;
-        if (i == 0 && !isfinite(value) && t->bad_line < 0) {
-            t->bad_line = line->index;
-            t->bad_step = line->received + 1;
-            t->bad_loss = value;
-        }
+    for (int i = 0; i < line->n_values; i++)
+        tw_value_add(&t->value[line->first_value + i], outputs[line->ports.output[i]], n, t->sum);
+    double loss = (double)*(const float *)outputs[line->ports.output[0]];
+    if (penalty >= 0) {
+        tw_value_add(&t->value[line->first_value], outputs[penalty], n, t->sum);
+        loss += (double)*(const float *)outputs[penalty];
+    }
+    if (!isfinite(loss) && t->bad_line < 0) {
+        t->bad_line = line->index;
+        t->bad_step = line->received + 1;
+        t->bad_loss = loss;
     }
     line->samples += n;
     line->received++;
@@ -350,7 +351,7 @@ void tw_trainer_means(const tw_trainer *trainer, double *values)
     for (int i = 0; i < trainer->n_lines; i++) {
         const tw_line *line = &trainer->line[i];
         for (int v = line->first_value; v < line->first_value + line->n_values; v++)
-            values[v] = line->samples > 0 ? trainer->sum[v] / (double)line->samples : 0;
+            values[v] = tw_value_of(&trainer->value[v], trainer->sum, line->samples);
     }
 }
 
@@ -358,7 +359,7 @@ void tw_trainer_reset_means(tw_trainer *trainer)
 {
     for (int i = 0; i < trainer->n_lines; i++)
         trainer->line[i].samples = 0;
-    memset(trainer->sum, 0, (size_t)trainer->n_values * sizeof *trainer->sum);
+    memset(trainer->sum, 0, (size_t)trainer->n_sums * sizeof *trainer->sum);
 }
 
 tw_status tw_trainer_wait(tw_trainer *trainer, double *values, tw_error *error)

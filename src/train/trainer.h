@@ -10,8 +10,10 @@
 
 /* A scalar that training yields: a loss or a metric. */
 typedef struct tw_value {
-    const char *name; /* "loss", "gen.accuracy" */
-    const char *node; /* name of its node in the graph */
+    const char *name;      /* "loss", "gen.accuracy" */
+    const char *node;      /* name of what is summed over the batches: one number, */
+    const tw_call *call;   /* or, of a metric that has `finish`, several; else NULL */
+    int first_sum, n_sums; /* its places among the sums */
 } tw_value;
 
 /* Where a runner's inputs and a list of values are found: the runner's ports are by name. */
@@ -29,6 +31,7 @@ typedef struct tw_line {
     const tw_train_line *spec;
     tw_optimizer optimizer;
     int first_value, n_values; /* among the trainer's; the first one is the loss */
+    int first_sum, n_sums;     /* of all its values */
     const char *penalty;       /* node that is added to the loss as reported (l1, l2), or NULL */
     tw_runner *runner;
     tw_updater updater;
@@ -64,10 +67,10 @@ struct tw_trainer {
     tw_caps caps;
     char *model; /* the graph as text, before nodes of ours came in */
     tw_buffer *gradients;
-    int n_lines, n_values;
+    int n_lines, n_values, n_sums;
     tw_line *line;
     tw_value *value;
-    double *sum; /* of each value times its samples, since the last wait */
+    double *sum; /* since the last wait: of each value times its samples, or of its counts */
     const char *
         *choices; /* by line, the evaluator's last: "stage=candidate\n..." to obey, or NULL */
     tw_evaluator evaluator;
@@ -84,6 +87,11 @@ struct tw_trainer {
 /* Appends the nodes of metrics and penalties to the graph and lists the values. Errors: NAME,
  * SHAPE, ... */
 tw_status tw_values_create(tw_trainer *trainer, tw_error *error);
+
+/* Adds what was computed of a batch of n. */
+void tw_value_add(const tw_value *value, const float *batch, int64_t n, double *sums);
+/* Of all batches that were added, with so many samples. */
+double tw_value_of(const tw_value *value, const double *sums, int64_t samples);
 
 /* ---- trainer.c ---- */
 /* Fills *ports for a runner and the names of `count` values (NULL ones get -1). Arrays live in the

@@ -64,8 +64,17 @@ static tw_status add_value(tw_trainer *t, tw_line *line, int *capacity, const ch
         if (strcmp(t->value[i].name, shown) == 0)
             return tw_fail_at(error, TW_ERROR_NAME, line->spec->line, 1,
                               "metrics=: \"%s\" stands twice; the loss is always among them", name);
-    t->value[t->n_values++] = (tw_value){.name = shown, .node = node->name};
+    tw_value *value = &t->value[t->n_values++];
+    *value = (tw_value){.name = shown, .node = node->name, .first_sum = t->n_sums, .n_sums = 1};
+    if (node->call->op->finish && node == node->call->result[0]) {
+        const tw_node *counts = node->call->result[1];
+        value->call = node->call;
+        value->node = counts->name;
+        value->n_sums = (int)tw_shape_count(&counts->shape).scale;
+    }
     line->n_values++;
+    line->n_sums += value->n_sums;
+    t->n_sums += value->n_sums;
     return TW_OK;
 }
 
@@ -143,10 +152,26 @@ tw_status tw_values_create(tw_trainer *trainer, tw_error *error)
     for (int i = 0; i < trainer->n_lines; i++) {
         tw_line *line = &trainer->line[i];
         line->first_value = trainer->n_values;
+        line->first_sum = trainer->n_sums;
         TW_TRY(add_value(trainer, line, &capacity, "loss", line->spec->loss, error));
         TW_TRY(add_metrics(trainer, line, &capacity, error));
         TW_TRY(add_penalty(trainer, line, error));
     }
-    trainer->sum = tw_calloc(trainer->context, (size_t)trainer->n_values, sizeof *trainer->sum);
+    trainer->sum = tw_calloc(trainer->context, (size_t)trainer->n_sums, sizeof *trainer->sum);
     return trainer->sum ? TW_OK : tw_fail_memory(error);
+}
+
+void tw_value_add(const tw_value *value, const float *batch, int64_t n, double *sums)
+{
+    for (int i = 0; i < value->n_sums; i++)
+        sums[value->first_sum + i] += value->call ? (double)batch[i] : (double)batch[i] * (double)n;
+}
+
+double tw_value_of(const tw_value *value, const double *sums, int64_t samples)
+{
+    if (samples == 0)
+        return 0;
+    const double *own = sums + value->first_sum;
+    return value->call ? value->call->op->finish(value->call, own, value->n_sums)
+                       : *own / (double)samples;
 }
