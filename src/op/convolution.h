@@ -44,10 +44,17 @@ int64_t tw_window_places(int64_t extent, int64_t pad_before, int64_t pad_after, 
 tw_status tw_padding_of(const tw_call *call, const int64_t extent[2], const int64_t size[2],
                         const int64_t stride[2], const int64_t dilation[2], int64_t pad[4],
                         tw_error *error);
+/* The same for windows over a sequence: "valid", "same", with `causal` also "causal" (all before the
+ * first step, so that no step sees a later one), or 1 or 2 numbers (both; before,after). */
+tw_status tw_padding_1d(const tw_call *call, int64_t steps, int64_t size, int64_t stride,
+                        int64_t dilation, bool causal, int64_t pad[2], tw_error *error);
 /* A size as a number; -1 while it has letters or is unknown. */
 int64_t tw_dim_number(tw_dim dim);
 /* Reads `count` integers that are to be at least `least`. */
 tw_status tw_ints_of(const tw_call *call, const char *name, int count, int64_t least,
                      int64_t *values, tw_error *error);
+/* One integer (INT) that is to be at least `least`. */
+tw_status tw_int_of(const tw_call *call, const char *name, int64_t least, int64_t *value,
+                    tw_error *error);
 
 #endif

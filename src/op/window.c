@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Windows over images: padding rules and sizes, for convolutions and pools.
+// Windows over images and sequences: padding rules and sizes, for convolutions and pools.
 #include "base/text.h"
 #include "op/convolution.h"
 #include <inttypes.h>
@@ -21,17 +21,29 @@ int64_t tw_window_places(int64_t extent, int64_t pad_before, int64_t pad_after, 
     return room < 0 ? 0 : room / stride + 1;
 }
 
+static tw_status check_least(const char *name, int64_t value, int64_t least, tw_error *error)
+{
+    if (value >= least && value <= (1 << 24))
+        return TW_OK;
+    return tw_fail(error, TW_ERROR_SHAPE,
+                   "%s=%" PRId64 " is not possible: the least is %" PRId64 ", the most 16777216",
+                   name, value, least);
+}
+
+tw_status tw_int_of(const tw_call *call, const char *name, int64_t least, int64_t *value,
+                    tw_error *error)
+{
+    *value = tw_attr_int(call, name);
+    return check_least(name, *value, least, error);
+}
+
 tw_status tw_ints_of(const tw_call *call, const char *name, int count, int64_t least,
                      int64_t *values, tw_error *error)
 {
     if (!tw_attr_ints(call, name, count, values))
         return tw_fail(error, TW_ERROR_SHAPE, "%s= takes one number, or %d", name, count);
     for (int i = 0; i < count; i++)
-        if (values[i] < least || values[i] > (1 << 24))
-            return tw_fail(error, TW_ERROR_SHAPE,
-                           "%s=%" PRId64 " is not possible: the least is %" PRId64
-                           ", the most 16777216",
-                           name, values[i], least);
+        TW_TRY(check_least(name, values[i], least, error));
     return TW_OK;
 }
 
@@ -87,5 +99,32 @@ tw_status tw_padding_of(const tw_call *call, const int64_t extent[2], const int6
         pad[2] = pad[0];
         pad[3] = pad[1];
     }
+    return TW_OK;
+}
+
+tw_status tw_padding_1d(const tw_call *call, int64_t steps, int64_t size, int64_t stride,
+                        int64_t dilation, bool causal, int64_t pad[2], tw_error *error)
+{
+    const char *text = tw_attr_text(call, "padding");
+    int64_t numbers[4];
+    pad[0] = pad[1] = 0;
+    if (strcmp(text, "valid") == 0)
+        return TW_OK;
+    if (strcmp(text, "same") == 0) {
+        same_padding(TW_MAX(steps, 0), size, stride, dilation, &pad[0], &pad[1]);
+        return TW_OK;
+    }
+    if (causal && strcmp(text, "causal") == 0) {
+        pad[0] = tw_window_reach(size, dilation) - 1;
+        return TW_OK;
+    }
+    const int count = parse_numbers(text, numbers);
+    if (count != 1 && count != 2)
+        return tw_fail(error, TW_ERROR_SYNTAX,
+                       "padding=%s is neither \"valid\", \"same\"%s nor 1 or 2 numbers "
+                       "(before,after)",
+                       text, causal ? ", \"causal\"" : "");
+    pad[0] = numbers[0];
+    pad[1] = numbers[count - 1];
     return TW_OK;
 }
