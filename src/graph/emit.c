@@ -62,9 +62,22 @@ tw_node *tw_emit_scalar(tw_graph *g, double value)
     return tw_emit(g, 0, NULL, "fill value=%s", tw_number(g, value));
 }
 
+static tw_update *find_update(const tw_graph *g, const tw_node *parameter)
+{
+    tw_update *update = g->updates;
+    while (update && update->parameter != parameter)
+        update = update->next;
+    return update;
+}
+
+tw_node *tw_emit_updated(const tw_graph *g, tw_node *parameter)
+{
+    const tw_update *update = find_update(g, parameter);
+    return update ? update->value : parameter;
+}
+
 void tw_emit_update(tw_graph *g, tw_node *parameter, tw_node *value)
 {
-    tw_update **last = &g->updates;
     if (g->status != TW_OK || !parameter || !value)
         return;
     if (!tw_is_parameter(parameter->call) || parameter->type != value->type ||
@@ -72,6 +85,12 @@ void tw_emit_update(tw_graph *g, tw_node *parameter, tw_node *value)
         tw_poison(g, TW_ERROR_INTERNAL, "%s cannot update %s", value->name, parameter->name);
         return;
     }
+    tw_update *update = find_update(g, parameter);
+    if (update) {
+        update->value = value;
+        return;
+    }
+    tw_update **last = &g->updates;
     while (*last)
         last = &(*last)->next;
     *last = tw_arena_alloc(&g->arena, sizeof **last);

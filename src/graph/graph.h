@@ -111,7 +111,11 @@ tw_node *tw_emit_scalar(tw_graph *g, double value);
 /* A number as the grammar writes it, for "%s" in tw_emit (whose "%g" would follow the program's
  * locale). */
 const char *tw_number(tw_graph *g, double value);
+/* The parameter's next value, in place of one that was emitted before. Layers that share the
+ * parameter, as in a block that is called twice, take what it has become so far from
+ * tw_emit_updated (the parameter itself before the first), so that they follow one another. */
 void tw_emit_update(tw_graph *g, tw_node *parameter, tw_node *value);
+tw_node *tw_emit_updated(const tw_graph *g, tw_node *parameter);
 /* Poisons the graph (if it is not already) and returns NULL. */
 tw_node *tw_poison(tw_graph *g, tw_status status, const char *format, ...) TW_PRINTF(3, 4);
 

@@ -62,7 +62,8 @@ static tw_status batch_norm_infer(tw_call *call, tw_error *error)
 /* running = momentum * running + (1 - momentum) * batch, once the step is done */
 static void keep_running(tw_graph *g, tw_node *running, tw_node *batch, double momentum)
 {
-    tw_node *old = tw_emit2(g, running, tw_emit_scalar(g, momentum), "mul");
+    tw_node *old = tw_emit_updated(g, running);
+    old = tw_emit2(g, old, tw_emit_scalar(g, momentum), "mul");
     tw_node *new = tw_emit2(g, batch, tw_emit_scalar(g, 1 - momentum), "mul");
     if (running && tw_is_parameter(running->call))
         tw_emit_update(g, running, tw_emit2(g, old, new, "add"));

@@ -149,6 +149,11 @@ static tw_status add_outputs(tw_making *m, tw_node **roots, tw_error *error)
     return TW_OK;
 }
 
+static const char *pattern(const tw_making *m)
+{
+    return m->options->params_pattern ? m->options->params_pattern : "*";
+}
+
 /* Gradients of the loss by the parameters that the train line updates, placed as the parameters
  * are. */
 static tw_status add_gradients(tw_making *m, tw_node *loss, tw_error *error)
@@ -168,11 +173,10 @@ static tw_status add_gradients(tw_making *m, tw_node *loss, tw_error *error)
         tw_arena_alloc(&r->arena, (size_t)(table->count + 1) * sizeof *slot);
     if (!by || !gradient || !slot)
         return tw_fail_memory(error);
-    const char *pattern = m->options->params_pattern ? m->options->params_pattern : "*";
     int count = 0;
     for (tw_call *call = m->graph->first; call; call = call->next) {
         const tw_param_slot *s = tw_is_parameter(call) ? find_slot(table, call->name) : NULL;
-        if (!s || !s->trainable || !tw_match(pattern, call->name))
+        if (!s || !s->trainable || !tw_match(pattern(m), call->name))
             continue;
         by[count] = call->result[0];
         slot[count++] = s;
@@ -199,12 +203,13 @@ static int parameter_tensor(tw_making *m, const tw_call *call)
                             (uint64_t)slot->offset * tw_caps_type_size(&r->caps, TW_F32));
 }
 
-/* Running statistics: written where the parameter lies. The stages that read the old value come
- * before, because the new one is computed from it. */
+/* Running statistics that the train line's params= covers: written where the parameter lies. The
+ * stages that read the old value come before, because the new one is computed from it. */
 static tw_status add_updates(tw_making *m, tw_error *error)
 {
     for (const tw_update *u = m->graph->updates; u && m->options->loss; u = u->next)
-        TW_TRY(add_sink(m, u->value, parameter_tensor(m, u->parameter->call), error));
+        if (tw_match(pattern(m), u->parameter->call->name))
+            TW_TRY(add_sink(m, u->value, parameter_tensor(m, u->parameter->call), error));
     return TW_OK;
 }
 

@@ -61,6 +61,67 @@ static void in_turn_device(void)
         in_turn_on(NULL);
 }
 
+/* A pair as in a GAN: made is g's, judged with x by d, whose running statistics see two batches in
+ * each step. What params= leaves out keeps its running statistics too. */
+static const char pair[] = "thalweg 1\n"
+                           "x = input f32[n,2]\n"
+                           "block g(z)\n"
+                           "    dense(z) units=2 bias=no init=ones\n"
+                           "    batch_norm momentum=0.5 epsilon=1\n"
+                           "end\n"
+                           "block d(z)\n"
+                           "    batch_norm(z) momentum=0.5 epsilon=1\n"
+                           "    dense units=1 init=ones\n"
+                           "end\n"
+                           "five = fill value=5\n"
+                           "far = add(x, five)\n"
+                           "made = g(x)\n"
+                           "real = d(far)\n"
+                           "fake = d(made)\n"
+                           "more = reduce_mean(real)\n"
+                           "less = reduce_mean(fake)\n"
+                           "d_loss = sub(less, more)\n"
+                           "g_loss = neg(less)\n"
+                           "train name=d loss=d_loss optimizer=\"sgd lr=0.1\" params=d.*\n"
+                           "train name=g loss=g_loss optimizer=\"sgd lr=0.1\" params=g.*\n";
+
+static void check_pair(session *s, const char *name, double v0, double v1)
+{
+    float value[2] = {0};
+    CHECK_OK(tw_params_get(s->params, name, value, sizeof value, &s->error), s->error);
+    CHECK_NEAR(value[0], v0, 1e-5);
+    CHECK_NEAR(value[1], v1, 1e-5);
+}
+
+static void statistics_on(const char *device)
+{
+    session s;
+    const float x[4][2] = {{1, 0}, {3, 2}, {5, -2}, {3, 4}}; /* means 3 and 1, variances 2 and 5 */
+    if (!session_open(&s, pair, device, &(tw_trainer_options){.batch = 4}))
+        return;
+    CHECK_OK(tw_trainer_step(s.trainer, 4, (const void *[]){x}, &s.error), s.error);
+    CHECK_OK(tw_trainer_wait(s.trainer, NULL, &s.error), s.error);
+    /* g's layer sees x0 + x1 in both columns: 1, 5, 3, 7, of mean 4 and variance 5; once in its own
+     * line: 0.5 * 0 + 0.5 * 4 and 0.5 * 1 + 0.5 * 5 */
+    check_pair(&s, "g.batch_norm_1.mean", 2, 2);
+    check_pair(&s, "g.batch_norm_1.variance", 3, 3);
+    /* d's sees first x + 5, then what g has made, of mean 0 and variance 5 / (5 + 1) */
+    check_pair(&s, "d.batch_norm_1.mean", 0.5 * (0.5 * 8), 0.5 * (0.5 * 6));
+    check_pair(&s, "d.batch_norm_1.variance", 0.5 * (0.5 + 0.5 * 2) + 0.5 * 5 / 6,
+               0.5 * (0.5 + 0.5 * 5) + 0.5 * 5 / 6);
+    session_close(&s);
+}
+
+static void statistics_host(void)
+{
+    statistics_on("host");
+}
+static void statistics_device(void)
+{
+    if (have_device())
+        statistics_on(NULL);
+}
+
 static const char classifier[] =
     "thalweg 1\n"
     "x = input f32[n,4]\n"
@@ -211,5 +272,5 @@ static void memory_out(void)
     CHECK(fails > 100);
 }
 
-TESTS(T(in_turn_host), T(in_turn_device), T(values_and_freezing), T(bad_lines),
-      T(weights_that_do_not_fit), T(memory_out))
+TESTS(T(in_turn_host), T(in_turn_device), T(statistics_host), T(statistics_device),
+      T(values_and_freezing), T(bad_lines), T(weights_that_do_not_fit), T(memory_out))
