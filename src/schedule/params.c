@@ -65,6 +65,13 @@ static tw_status initialise_slot(tw_params *params, const tw_param_slot *slot, t
     return status;
 }
 
+static tw_status initialise(tw_params *params, tw_error *error)
+{
+    for (int i = 0; i < params->table.count; i++)
+        TW_TRY(initialise_slot(params, &params->table.slot[i], error));
+    return params->device->backend->finish(params->queue, error);
+}
+
 static tw_status create(tw_params *params, tw_error *error)
 {
     const tw_backend *backend = params->device->backend;
@@ -79,9 +86,7 @@ static tw_status create(tw_params *params, tw_error *error)
     params->built = tw_built_create(params->context, params->device);
     if (!params->proofs || !params->built)
         return tw_fail_memory(error);
-    for (int i = 0; i < params->table.count; i++)
-        TW_TRY(initialise_slot(params, &params->table.slot[i], error));
-    return backend->finish(params->queue, error);
+    return initialise(params, error);
 }
 
 tw_status tw_params_create(tw_graph *graph, tw_device *device, uint64_t seed, tw_params **params,
@@ -105,6 +110,15 @@ tw_status tw_params_create(tw_graph *graph, tw_device *device, uint64_t seed, tw
     else
         tw_params_destroy(&made);
     return status;
+}
+
+tw_status tw_params_reset(tw_params *params, uint64_t seed, tw_error *error)
+{
+    if (!params)
+        return tw_fail(error, TW_ERROR_ARGUMENT, "tw_params_reset: params must not be NULL");
+    params->seed = seed;
+    params->version++;
+    return initialise(params, error);
 }
 
 void tw_params_destroy(tw_params **params)
