@@ -37,12 +37,14 @@ static tw_status read_scaling(const tw_call *call, scaling *s, tw_error *error)
                    .w = tw_dim_number(shape->dim[2]),
                    .bilinear = tw_attr_is(call, "mode", "bilinear")};
     TW_TRY(tw_ints_of(call, "size", 2, 1, s->size, error));
-    if (is_dx(call)) {
-        if (s->h % s->size[0] || s->w % s->size[1])
+    for (int d = 0; d < 2 && is_dx(call); d++) {
+        int64_t *extent = d ? &s->w : &s->h;
+        if (*extent < 0)
+            continue;
+        if (*extent % s->size[d])
             return tw_fail(error, TW_ERROR_SHAPE, "size= does not divide the image dy%s",
                            tw_shape_text(shape, text));
-        s->h = s->h < 0 ? -1 : s->h / s->size[0];
-        s->w = s->w < 0 ? -1 : s->w / s->size[1];
+        *extent /= s->size[d];
     }
     return TW_OK;
 }
@@ -63,16 +65,13 @@ static tw_status upsample_infer(tw_call *call, tw_error *error)
     TW_TRY(tw_expect_real(call, 0, error));
     TW_TRY(read_scaling(call, &s, error));
     const int64_t up[2] = {is_dx(call) ? 1 : s.size[0], is_dx(call) ? 1 : s.size[1]};
-    const tw_shape y = {
-        4,
-        {s.images, {s.h < 0 ? -1 : s.h * up[0], 0}, {s.w < 0 ? -1 : s.w * up[1], 0}, s.channels}};
-    if (!tw_dim_known(
-            tw_dim_multiply(TW_DIM(TW_MAX(s.h, 1) * up[0]), TW_DIM(TW_MAX(s.w, 1) * up[1]))) ||
-        TW_MAX(s.h, 1) * up[0] > INT32_MAX / (TW_MAX(s.w, 1) * up[1]))
+    const int64_t h = s.h < 0 ? -1 : s.h * up[0], w = s.w < 0 ? -1 : s.w * up[1];
+    if (h > INT32_MAX / TW_MAX(w, 1))
         return tw_fail(error, TW_ERROR_SHAPE,
                        "size=%" PRId64 ",%" PRId64 " would make images of more than 2^31 pixels",
                        s.size[0], s.size[1]);
-    tw_result_set(call, 0, call->input[0]->type, &y);
+    tw_result_set(call, 0, call->input[0]->type,
+                  &(tw_shape){4, {s.images, {h, 0}, {w, 0}, s.channels}});
     return TW_OK;
 }
 
