@@ -83,11 +83,15 @@ static void append_macros(tw_site *site, tw_launch *launch, const char *more)
 
 void tw_launch_define_text(tw_site *site, tw_launch *launch, const char *name, const char *value)
 {
-    char line[256];
-    const int length = snprintf(line, sizeof line, "#define %s %s\n", name, value);
-    assert(length > 0 && length < (int)sizeof line);
-    (void)length;
-    append_macros(site, launch, line);
+    tw_text line = {.context = site->arena->context};
+    tw_text_printf(&line, "#define %s ", name);
+    tw_text_puts(&line, value);
+    tw_text_puts(&line, "\n");
+    if (line.failed)
+        out_of_memory(site);
+    else
+        append_macros(site, launch, line.data);
+    tw_text_clear(&line);
 }
 
 void tw_launch_define(tw_site *site, tw_launch *launch, const char *name, int64_t value)
