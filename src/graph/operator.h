@@ -100,8 +100,8 @@ struct tw_operator {
 };
 
 /* The attributes of every operator that makes weights of its own; they stand last in its table.
- * init, l1, l2 are for the weight proper (input "weight", else the first made), bias_init for
- * "bias". */
+ * init, l1, l2 are for the weights proper (inputs called "weight" or "..._weight", else the first
+ * made), bias_init for "bias" and "..._bias". */
 #define TW_WEIGHT_ATTRIBUTES                                                                       \
     {"init", TW_ATTR_TEXT, "", NULL, "initialiser of the weight (default: Keras's)"},              \
         {"bias_init", TW_ATTR_TEXT, "", NULL, "initialiser of the bias"},                          \

@@ -9,15 +9,24 @@ static const tw_attr *owner_attr(const tw_call *call, const char *name)
     return index < 0 || call->attr[index].absent ? NULL : &call->attr[index];
 }
 
-/* Is this input the weight proper: the one called "weight", else the first that the call makes? */
+/* Is the name `word`, or something before it: "query_weight"? */
+static bool ends_in(const char *name, size_t length, const char *word)
+{
+    const size_t letters = strlen(word);
+    return length >= letters && memcmp(name + length - letters, word, letters) == 0 &&
+           (length == letters || name[length - letters - 1] == '_');
+}
+
+/* Is this input a weight proper: one called "weight" or "..._weight", else the first that the call
+ * makes? */
 static bool is_proper(const tw_call *call, int input)
 {
     tw_port port;
     bool has_weight = false;
+    const char *name = tw_call_input_name(call, input);
     for (int i = 0; i < TW_MAX_INPUTS && tw_port_at(call->op->inputs, i, &port) && !port.many; i++)
-        has_weight = has_weight || (port.length == 6 && memcmp(port.name, "weight", 6) == 0);
-    return has_weight ? strcmp(tw_call_input_name(call, input), "weight") == 0
-                      : !call->owns_weights;
+        has_weight = has_weight || ends_in(port.name, port.length, "weight");
+    return has_weight ? ends_in(name, strlen(name), "weight") : !call->owns_weights;
 }
 
 /* The text of the parameter: "parameter f32[3,4] init=zeros l2=0.01 trainable=no". */
@@ -25,7 +34,8 @@ static void describe_weight(const tw_call *call, int input, const tw_weight_spec
                             tw_text *text)
 {
     const bool proper = is_proper(call, input);
-    const bool bias = strcmp(tw_call_input_name(call, input), "bias") == 0;
+    const char *name = tw_call_input_name(call, input);
+    const bool bias = ends_in(name, strlen(name), "bias");
     const tw_attr *init = proper ? owner_attr(call, "init")
                           : bias ? owner_attr(call, "bias_init")
                                  : NULL;
@@ -37,10 +47,10 @@ static void describe_weight(const tw_call *call, int input, const tw_weight_spec
     }
     tw_text_puts(text, " init=");
     tw_print_word(init ? init->text : spec->init, text);
-    for (const char *const *name = (const char *const[]){"l1", "l2", NULL}; *name; name++) {
-        const tw_attr *factor = proper ? owner_attr(call, *name) : NULL;
+    for (const char *const *decay = (const char *const[]){"l1", "l2", NULL}; *decay; decay++) {
+        const tw_attr *factor = proper ? owner_attr(call, *decay) : NULL;
         if (factor && factor->f != 0) {
-            tw_text_printf(text, " %s=", *name);
+            tw_text_printf(text, " %s=", *decay);
             tw_text_double(text, factor->f);
         }
     }
