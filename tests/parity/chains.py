@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is compared: a table of cases. Layers are (operator, attributes), in order."""
+"""Chains of layers over images and vectors, losses and optimizers. Layers are (operator, attributes), in order."""
+import numpy as np
+
+from case import ROWS, Case, dice, parse_options
 
 IMAGE = (9, 11, 6)
 
@@ -18,7 +21,7 @@ def up(**attributes):
 
 
 # name: (layers, input shape, loss, target)
-CASES = {
+CHAINS = {
     "dense": ([("dense", {"units": 16, "act": "relu"}), ("dense", {"units": 10})], (20,), "cross_entropy", "class"),
     "dense_no_bias": ([("dense", {"units": 16, "bias": "no", "act": "tanh"}), ("dense", {"units": 10})], (20,),
                       "cross_entropy", "class"),
@@ -68,13 +71,13 @@ CASES = {
     "weighted": ([("dense", {"units": 10})], (20,), "cross_entropy", "class_weighted"),
     "weighted_mse": ([("dense", {"units": 3})], (20,), "mse", "value_weighted"),
 }
-CASES["act_leaky_relu"] = ([("dense", {"units": 16}), ("leaky_relu", {"alpha": 0.2}), ("dense", {"units": 10})], (20,),
+CHAINS["act_leaky_relu"] = ([("dense", {"units": 16}), ("leaky_relu", {"alpha": 0.2}), ("dense", {"units": 10})], (20,),
                            "cross_entropy", "class")
 for act in ("relu", "elu", "selu", "gelu", "silu", "softplus", "sigmoid", "tanh"):
-    CASES[f"act_{act}"] = ([("dense", {"units": 16}), (act, {}), ("dense", {"units": 10})], (20,), "cross_entropy",
+    CHAINS[f"act_{act}"] = ([("dense", {"units": 16}), (act, {}), ("dense", {"units": 10})], (20,), "cross_entropy",
                            "class")
 
-MLP = CASES["dense"]
+MLP = CHAINS["dense"]
 # texts, each over the case "dense"
 OPTIMIZERS = {
     "sgd": "sgd lr=0.1",
@@ -98,3 +101,118 @@ OPTIMIZERS_KERAS = {
     "amsgrad_default": "adam lr=0.01 amsgrad=yes",
     "adamw_default": "adamw lr=0.01",
 }
+
+
+class Net:
+    """A case's layers on an engine; weights come into being at the first pass."""
+
+    def __init__(self, engine, layers, dice):
+        self.engine, self.layers, self.dice = engine, layers, dice
+        self.weights, self.trained = {}, []
+
+    def weight(self, name, shape, low=None, high=None, trainable=True):
+        if name not in self.weights:
+            bound = (6 / sum(shape[-2:])) ** 0.5 / max(1, np.prod(shape[:-2])) ** 0.5
+            low, high = (-bound, bound) if low is None else (low, high)
+            made = self.engine.variable(self.dice.uniform(low, high, shape).astype("float32"), trainable)
+            self.weights[name] = made
+            if trainable:
+                self.trained.append(made)
+        return self.weights[name]
+
+    def bias(self, name, size, attributes):
+        return None if attributes.get("bias") == "no" else self.weight(f"{name}.bias", (size,), -0.1, 0.1)
+
+    def layer(self, name, operator, attributes, x):
+        e = self.engine
+        pick = lambda *names: {n: attributes[n] for n in names if n in attributes}
+        if operator == "dense":
+            y = e.matmul(x, self.weight(f"{name}.weight", (x.shape[-1], attributes["units"])))
+            bias = self.bias(name, attributes["units"], attributes)
+            y = y if bias is None else y + bias
+        elif operator in ("conv2d", "conv2d_transpose"):
+            kernel, filters = attributes["kernel"], attributes["filters"]
+            kernel = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+            inner = x.shape[-1] // attributes.get("groups", 1)
+            shape = (*kernel, inner, filters) if operator == "conv2d" else (*kernel, filters, inner)
+            y = getattr(e, operator)(x, self.weight(f"{name}.weight", shape), self.bias(name, filters, attributes),
+                                     **pick("stride", "dilation", "padding", "groups"))
+        elif operator in ("maxpool2d", "avgpool2d"):
+            size = attributes["size"]
+            y = getattr(e, operator)(x, size, attributes.get("stride", size), **pick("padding"))
+        elif operator == "batch_norm":
+            y = self.batch_norm(name, attributes, x)
+        elif operator in ("flatten", "global_maxpool2d", "global_avgpool2d"):
+            y = getattr(e, operator)(x)
+        else:
+            y = e.act(operator, x)
+        return e.act(attributes["act"], y) if "act" in attributes else y
+
+    def batch_norm(self, name, attributes, x):
+        size = (x.shape[-1],)
+        if name not in self.__dict__:
+            self.__dict__[name] = {"scale": self.weight(f"{name}.scale", size, 0.5, 1.5),
+                                   "shift": self.weight(f"{name}.shift", size, -0.1, 0.1),
+                                   "mean": self.weight(f"{name}.mean", size, -0.1, 0.1, False),
+                                   "variance": self.weight(f"{name}.variance", size, 0.5, 1.5, False)}
+        return self.engine.batch_norm(x, self.__dict__[name], attributes.get("momentum", 0.99),
+                                      attributes.get("epsilon", 0.001))
+
+    def __call__(self, x):
+        for number, (operator, attributes) in enumerate(self.layers):
+            x = self.layer(f"l{number}", operator, attributes, x)
+        return x
+
+
+def plain(value):
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def units(layers):
+    return next(a["units"] for o, a in reversed(layers) if o == "dense")
+
+
+def text(layers, loss, weighted):
+    lines, previous = [], "x"
+    for number, (operator, attributes) in enumerate(layers):
+        options = "".join(f" {k}={plain(v)}" for k, v in attributes.items())
+        lines.append(f"l{number} = {operator}({previous}){options}")
+        previous = f"l{number}"
+    name, _, options = loss.partition(" ")
+    lines.append(f"loss = {name}({previous}, label{', weight' if weighted else ''}) {options}".rstrip())
+    return "\n".join(lines)
+
+
+def make_data(layers, shape, target):
+    roll, size = dice(), units(layers)
+    kind, _, weighted = target.partition("_weighted")
+    x = roll.uniform(-1, 1, (ROWS, *shape)).astype("float32")
+    label = {"class": lambda: roll.integers(0, 10, ROWS).astype("int32"),
+             "one_hot": lambda: np.eye(size, dtype="float32")[roll.integers(0, size, ROWS)],
+             "bits": lambda: roll.integers(0, 2, (ROWS, size)).astype("float32"),
+             "value": lambda: roll.uniform(-1, 1, (ROWS, size)).astype("float32")}[kind]()
+    data = {"x": x, "label": label}
+    if "_weighted" in target:
+        data["weight"] = roll.uniform(0.5, 2, ROWS).astype("float32")
+    return data
+
+
+def chain(name, row, optimizer="sgd lr=0.1"):
+    layers, shape, loss, target = row
+
+    def twin(engine):
+        net = Net(engine, layers, dice())
+        return net.weights, lambda x, label, weight=None: engine.loss(*parse_options(loss), net(x), label, weight)
+
+    return Case(name, text(layers, loss, "_weighted" in target), make_data(layers, shape, target), twin, twin, optimizer)
+
+
+def cases():
+    for name, row in CHAINS.items():
+        yield chain(name, row)
+    for name, words in OPTIMIZERS.items():
+        yield chain(f"optimizer_{name}", MLP, words)
+    for name, words in OPTIMIZERS_KERAS.items():
+        made = chain(f"optimizer_{name}", MLP, words)
+        made.torch = None
+        yield made

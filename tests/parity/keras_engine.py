@@ -1,23 +1,88 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cases on Keras 3's functions, losses and optimizers, weights in thalweg's layouts."""
+"""Keras beside thalweg: where its layers keep their weights, one step, and functions for chains of layers."""
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import keras
 import tensorflow as tf
-from keras import ops
+import numpy as np
+from keras import layers, ops
+
+from case import parse_options
 
 NAME = "keras"
-tensor = tf.constant
 
 
 def variable(array, trainable=True):
     return keras.Variable(array, trainable=trainable)
 
 
-def numpy(value):
-    return ops.convert_to_numpy(value)
+# ---- a net beside thalweg's: its weights by thalweg's names, in thalweg's layouts, and its steps ----
+
+class Twin:
+    def __init__(self, parts, losses, optimizer_text, batch):
+        self.parts = parts
+        lines = losses if isinstance(losses, list) else [(losses, None)]
+        for function, _ in lines:
+            function(**inputs(batch))  # what comes into being at the first pass
+        dice = np.random.default_rng(7)
+        for layer in parts.values():
+            for value in layer.trainable_variables if isinstance(layer, layers.Layer) else []:
+                value.assign_add(dice.uniform(-0.1, 0.1, value.shape))  # off the zeros and ones
+        self.lines = [(function, optimizer(*parse_options(optimizer_text), self.trained(names or parts)))
+                      for function, names in lines]
+
+    def trained(self, names):
+        found = []
+        for name in names:
+            layer = self.parts[name]
+            found += layer.trainable_variables if isinstance(layer, layers.Layer) else [layer] * layer.trainable
+        return found
+
+    def weights(self):
+        found = {}
+        for name, layer in self.parts.items():
+            found |= export(name, layer)
+        return {name: ops.convert_to_numpy(value).copy() for name, value in found.items()}
+
+    def step(self, batch):
+        for function, step in self.lines:
+            step(lambda: function(**inputs(batch)))
+
+
+def inputs(batch):
+    return {name: tf.constant(array) for name, array in batch.items()}
+
+
+def compiled(layer):
+    """A layer through XLA: TensorFlow's own CPU kernels have no gradient of convolutions in groups."""
+    return tf.function(lambda x: layer(x), jit_compile=True)
+
+
+NAMES = {"kernel": "weight", "recurrent_kernel": "recurrent", "embeddings": "weight", "gamma": "scale", "beta": "shift",
+         "moving_mean": "mean", "moving_variance": "variance"}
+
+
+def export(name, layer):
+    """{thalweg's name: weight} of a layer, the layouts being the same. Paths are "multi_head_attention/query/kernel"."""
+    if not isinstance(layer, layers.Layer):
+        return {name: layer}
+    found = {}
+    for value in layer.variables:
+        *rooms, last = value.path.split("/")
+        if last.startswith("seed_generator") or "seed_generator" in value.path:
+            continue
+        prefix = ""
+        if isinstance(layer, layers.Bidirectional) and any(r.startswith("backward_") for r in rooms):
+            prefix = "backward_"
+        if isinstance(layer, layers.MultiHeadAttention):
+            prefix = rooms[-1].replace("attention_output", "output") + "_"
+        found[f"{name}.{prefix}{NAMES.get(last, last)}"] = value
+    return found
+
+
+# ---- functions of chains ----
 
 
 def conv2d(x, weight, bias, stride=1, dilation=1, padding="valid", groups=1):
@@ -78,6 +143,18 @@ def global_avgpool2d(x):
 def act(name, x):
     function = keras.activations.get(name)
     return function(x, approximate=False) if name == "gelu" else function(x)
+
+
+def mse(prediction, label):
+    return keras.losses.MeanSquaredError()(label, prediction)
+
+
+def cross_entropy(logits, label):
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)(label, logits)
+
+
+def bce(probability, label):
+    return keras.losses.BinaryCrossentropy()(label, probability)
 
 
 def loss(name, options, prediction, label, weight):

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cases on PyTorch's functions, weights in thalweg's layouts."""
+"""PyTorch beside thalweg: where its layers keep their weights, one step, and functions for chains of layers."""
 import math
 
 import torch
 import torch.nn.functional as F
+from torch import nn
+
+from case import parse_options
 
 NAME = "torch"
 tensor = torch.tensor
@@ -13,8 +16,124 @@ def variable(array, trainable=True):
     return torch.tensor(array, requires_grad=trainable)
 
 
-def numpy(value):
-    return value.detach().numpy()
+# ---- a net beside thalweg's: its weights by thalweg's names, in thalweg's layouts, and its steps ----
+
+class Twin:
+    def __init__(self, parts, losses, optimizer_text, batch):
+        self.parts = parts
+        lines = losses if isinstance(losses, list) else [(losses, None)]
+        with torch.no_grad():
+            for function, _ in lines:
+                function(**inputs(batch))  # what comes into being at the first pass
+            generator = torch.Generator().manual_seed(7)
+            for layer in parts.values():
+                if isinstance(layer, nn.Module):
+                    stir(layer, generator)
+        self.lines = [(function, optimizer(*parse_options(optimizer_text), self.trained(names or parts)))
+                      for function, names in lines]
+
+    def trained(self, names):
+        found = []
+        for name in names:
+            layer = self.parts[name]
+            found += [v for v in (layer.parameters() if isinstance(layer, nn.Module) else [layer]) if v.requires_grad]
+        return found
+
+    def weights(self):
+        found = {}
+        for name, layer in self.parts.items():
+            found |= export(name, layer)
+        return {name: value.detach().numpy().copy() for name, value in found.items()}
+
+    def step(self, batch):
+        for function, step in self.lines:
+            step(lambda: function(**inputs(batch)))
+
+
+def inputs(batch):
+    return {name: torch.from_numpy(array) for name, array in batch.items()}
+
+
+def stir(layer, generator):
+    """Moves weights off their zeros and ones. Of a recurrent layer's two biases, which only add up, one stays 0."""
+    for name, value in layer.named_parameters():
+        if name.startswith("bias_hh") and isinstance(layer, (nn.RNN, nn.LSTM)):
+            value.zero_()
+            value.requires_grad = False
+        else:
+            value += 0.2 * torch.rand(value.shape, generator=generator) - 0.1
+
+
+def export(name, layer):
+    """{thalweg's name: weight in thalweg's layout} of a layer."""
+    if not isinstance(layer, nn.Module):
+        return {name: layer}
+    if isinstance(layer, nn.RNNBase):
+        return export_recurrent(name.split(), layer)
+    if isinstance(layer, nn.MultiheadAttention):
+        return {f"{name}.{key}": value for key, value in export_attention(layer).items()}
+    turned = {nn.Linear: (1, 0), nn.Conv1d: (2, 1, 0), nn.Conv2d: (2, 3, 1, 0), nn.ConvTranspose2d: (2, 3, 1, 0)}
+    axes, found = turned.get(type(layer)), {}
+    normalizes = isinstance(layer, (nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.RMSNorm,
+                                    BatchNorm))
+    names = {"weight": "scale", "bias": "shift"} if normalizes else {}
+    for key, value in [*layer.named_parameters(), *layer.named_buffers()]:
+        found[f"{name}.{names.get(key, key)}"] = value.permute(axes) if axes and key == "weight" else value
+    return found
+
+
+def export_recurrent(names, layer):
+    gru, found = isinstance(layer, nn.GRU), {}
+
+    def gates(value):  # a GRU's reset gate is PyTorch's first and Keras's second
+        if not gru:
+            return value
+        r, z, n = value.chunk(3)
+        return torch.cat((z, r, n))
+
+    for number, name in enumerate(names):
+        for end, prefix in (("", ""), ("_reverse", "backward_")):
+            take = lambda kind: gates(getattr(layer, f"{kind}_l{number}{end}"))
+            if not hasattr(layer, f"weight_ih_l{number}{end}"):
+                continue
+            found[f"{name}.{prefix}weight"] = take("weight_ih").T
+            found[f"{name}.{prefix}recurrent"] = take("weight_hh").T
+            if layer.bias:
+                both = take("bias_ih"), take("bias_hh")
+                found[f"{name}.{prefix}bias"] = torch.stack(both) if gru else sum(both)
+    return found
+
+
+def export_attention(layer):
+    heads, found = layer.num_heads, {}
+    products = (layer.in_proj_weight.chunk(3) if layer.in_proj_weight is not None else
+                (layer.q_proj_weight, layer.k_proj_weight, layer.v_proj_weight))
+    for number, (key, product) in enumerate(zip(("query", "key", "value"), products)):
+        found[f"{key}_weight"] = product.T.unflatten(1, (heads, -1))
+        if layer.in_proj_bias is not None:
+            found[f"{key}_bias"] = layer.in_proj_bias.chunk(3)[number].unflatten(0, (heads, -1))
+    found["output_weight"] = layer.out_proj.weight.T.unflatten(0, (heads, -1))
+    if layer.out_proj.bias is not None:
+        found["output_bias"] = layer.out_proj.bias
+    return found
+
+
+class BatchNorm(nn.Module):
+    """nn.BatchNorm1d keeps the unbiased running variance, Keras and thalweg the biased one: so by hand."""
+
+    def __init__(self, size, momentum=0.99, epsilon=0.001):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(size)), nn.Parameter(torch.zeros(size))
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("variance", torch.ones(size))
+        self.momentum, self.epsilon = momentum, epsilon
+
+    def forward(self, x):
+        p = {"scale": self.weight, "shift": self.bias, "mean": self.mean, "variance": self.variance}
+        return batch_norm(x, p, self.momentum, self.epsilon)
+
+
+# ---- functions of chains, on weights in thalweg's layouts ----
 
 
 def pair(value):
@@ -96,6 +215,18 @@ def act(name, x):
     if name == "leaky_relu":
         return F.leaky_relu(x, 0.2)  # as Keras's, and as the case says
     return getattr(torch, name)(x) if name in ("tanh", "sigmoid") else getattr(F, name)(x)
+
+
+def mse(prediction, label):
+    return F.mse_loss(prediction, label)
+
+
+def cross_entropy(logits, label):
+    return F.cross_entropy(logits.flatten(0, -2), label.flatten().long())
+
+
+def bce(probability, label):
+    return F.binary_cross_entropy(probability, label)
 
 
 def loss(name, options, prediction, label, weight):
