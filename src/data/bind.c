@@ -198,7 +198,12 @@ static tw_status bind_input(binder *b, int input, const tw_column *column)
     binding->pixels =
         column->cell == TW_CELL_U8 && is_float(node->type) && tw_column_width(column) > 1;
     tw_binding_limits(binding);
-    return tw_convert_check(binding, 0, b->storage->count, b->error);
+    const tw_table *table = &b->storage->table;
+    if (!table->rows)
+        return tw_convert_check(binding, 0, b->storage->count, b->error);
+    for (int64_t i = 0; i < table->n_rows; i++)
+        TW_TRY(tw_convert_check(binding, table->rows[i], 1, b->error));
+    return TW_OK;
 }
 
 static tw_status prepare(binder *b)

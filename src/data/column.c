@@ -136,5 +136,7 @@ void tw_table_clear(tw_table *table)
         if (!table->columns[i].borrowed)
             tw_free(table->context, table->columns[i].data);
     table->n_columns = 0;
+    tw_free(table->context, table->rows);
+    table->rows = NULL;
     tw_arena_free(&table->arena);
 }

@@ -60,6 +60,8 @@ typedef struct tw_table {
     tw_context *context;
     tw_arena arena;
     int wanted;
+    int64_t *rows; /* the samples among those of the columns; NULL: all */
+    int64_t n_rows;
     int n_columns;
     tw_column columns[TW_MAX_COLUMNS];
     int n_inputs;       /* of the graph */

@@ -22,9 +22,7 @@ static uint16_t to_bf16(double value)
     return tw_to_bf16((float)value);
 }
 
-/* `count` cells from number `at` on, as doubles. Integers beyond 2^53 are rounded: no input takes
- * any so large. */
-static void load(tw_cell cell, const void *data, int64_t at, int count, double *out)
+void tw_cells_load(tw_cell cell, const void *data, int64_t at, int count, double *out)
 {
 #define LOAD(type, convert)                                                                        \
     do {                                                                                           \
@@ -195,7 +193,7 @@ static tw_status convert_row(const tw_binding *b, int64_t row, void *dst, int64_
     double values[CHUNK];
     for (int64_t element = 0; element < width; element += CHUNK) {
         const int count = (int)TW_MIN((int64_t)CHUNK, width - element);
-        load(b->column->cell, b->column->data, row * stride + element, count, values);
+        tw_cells_load(b->column->cell, b->column->data, row * stride + element, count, values);
         TW_TRY(check(b, values, count, row, element, error));
         if (b->pixels)
             for (int i = 0; i < count; i++)

@@ -20,6 +20,10 @@ typedef struct tw_binding {
     double low, high;         /* what the input's type, or classes, holds */
 } tw_binding;
 
+/* `count` cells from number `at` on, as doubles. Integers beyond 2^53 are rounded: no input takes
+ * any so large. */
+void tw_cells_load(tw_cell cell, const void *data, int64_t at, int count, double *out);
+
 /* Sets whole, low and high by type and classes. */
 void tw_binding_limits(tw_binding *binding);
 

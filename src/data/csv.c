@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CSV: all columns but the label become one matrix of f32; the label is numbers, or words that
-// become classes.
+// CSV: the rows of the file as a matrix of inputs and a matrix of labels, of which one column may
+// hold words instead.
 #include "data/csv.h"
 
 #include "base/text.h"
@@ -69,34 +69,51 @@ static tw_status reserve(tw_csv *c)
     if (c->count < c->capacity)
         return TW_OK;
     const uint64_t rows = c->capacity ? 2 * (uint64_t)c->capacity : 256;
-    const bool done =
-        resize(c, &c->matrix, rows * (uint64_t)c->width * sizeof *c->matrix) &&
-        (!c->wants_label || c->in_words || resize(c, &c->numbers, rows * sizeof *c->numbers)) &&
-        (!c->wants_label || !c->in_words || resize(c, &c->words, rows * sizeof *c->words));
+    const uint64_t numbers = rows * (uint64_t)c->n_targets;
+    const bool done = resize(c, &c->matrix, rows * (uint64_t)c->width * sizeof *c->matrix) &&
+                      (c->n_targets == 0 || resize(c, &c->numbers, numbers * sizeof *c->numbers)) &&
+                      (c->word_target < 0 || resize(c, &c->words, rows * sizeof *c->words));
     if (!done)
         return tw_fail_memory(c->error);
     c->capacity = (int64_t)rows;
     return TW_OK;
 }
 
+/* Does the target stand alone in its label=? Only then it may hold words. */
+static bool stands_alone(const tw_csv *c, int target)
+{
+    for (int i = 0; i < c->n_labels; i++)
+        if (c->labels[i].first == target)
+            return c->labels[i].count == 1;
+    return false;
+}
+
 /* A label that is no number: the file is read once more, for words. */
-static tw_status meet_word(tw_csv *c, bool *again)
+static tw_status meet_word(tw_csv *c, int field, bool *again)
 {
     char value[TW_CSV_SHOWN];
+    const int target = c->target_of[field];
+    if (!stands_alone(c, target))
+        return fail_field(c, field, "not a number", "only a label that stands alone may be words");
+    if (c->word_target >= 0)
+        return fail_field(c, field, "not a number", "only one of the labels may be words");
     c->first_word =
         tw_arena_printf(&c->table->arena, "line %lld: \"%s\"", (long long)c->records.line,
-                        tw_csv_shown(tw_records_field(&c->records, c->label), value));
+                        tw_csv_shown(tw_records_field(&c->records, field), value));
+    c->word_target = target;
     *again = true;
     return c->first_word ? TW_OK : tw_fail_memory(c->error);
 }
 
-static tw_status take_word(tw_csv *c)
+static tw_status take_word(tw_csv *c, int field)
 {
-    const char *word = tw_records_field(&c->records, c->label);
+    const char *word = tw_records_field(&c->records, field);
     const int number =
         c->fixed_classes ? tw_classes_find(&c->classes, word) : tw_classes_add(&c->classes, word);
     if (number < 0 && c->fixed_classes)
-        return fail_field(c, c->label, "which is none of the classes in the file of classes=",
+        return fail_field(c, field,
+                          c->table->given ? "which is none of the classes of the training"
+                                          : "which is none of the classes in the file of classes=",
                           "repair it or add the class");
     if (number < 0)
         return tw_fail_memory(c->error);
@@ -104,51 +121,54 @@ static tw_status take_word(tw_csv *c)
     return TW_OK;
 }
 
-static tw_status take_label(tw_csv *c, bool *again)
+static tw_status take_target(tw_csv *c, int field, bool *again)
 {
-    if (!c->wants_label)
-        return TW_OK;
-    if (is_missing(c, c->label))
-        return fail_field(c, c->label, "a missing label", "missing=drop leaves such rows out");
-    if (c->in_words)
-        return take_word(c);
-    double number;
-    if (!parse_number(c, c->label, &number))
-        return meet_word(c, again);
-    if (!isfinite(number))
-        return fail_field(c, c->label, "not a finite number", "repair it or leave the row out");
-    c->numbers[c->count] = number;
+    const int target = c->target_of[field];
+    double *number = &c->numbers[c->count * c->n_targets + target];
+    *number = NAN;
+    if (is_missing(c, field)) {
+        if (c->missing == TW_MISSING_DROP) /* of a series: its windows are left out later */
+            return TW_OK;
+        return fail_field(c, field, "a missing label", "missing=drop leaves such rows out");
+    }
+    if (target == c->word_target) {
+        *number = 0;
+        return take_word(c, field);
+    }
+    if (!parse_number(c, field, number))
+        return meet_word(c, field, again);
+    if (!isfinite(*number))
+        return fail_field(c, field, "not a finite number", "repair it or leave the row out");
     return TW_OK;
 }
 
-static tw_status take_value(tw_csv *c, int field, int column)
+static tw_status take_value(tw_csv *c, int field)
 {
-    float *value = &c->matrix[c->count * c->width + column];
+    float *value = &c->matrix[c->count * c->width + c->input_of[field]];
     double number;
     if (is_missing(c, field)) {
-        *value = NAN; /* replaced when the mean is known */
-        return c->missing == TW_MISSING_MEAN
+        *value = NAN; /* replaced when all rows are known */
+        return c->missing != TW_MISSING_ERROR
                    ? TW_OK
                    : fail_field(
                          c, field, "a missing value",
                          "missing=drop leaves such rows out, missing=mean takes the column's "
-                         "mean");
+                         "mean, missing=last the value before it");
     }
     if (!parse_number(c, field, &number))
         return fail_field(c, field, "not a number",
-                          "only the label may be words; turn others into numbers first");
+                          "only the label may be words; leave such columns out by columns=, or "
+                          "turn them into numbers first");
     if (!(fabs(number) <= FLT_MAX))
         return fail_field(c, field, "not a finite number of f32", "repair it or leave the row out");
     *value = (float)number;
-    c->sums[column] += number;
-    c->values[column]++;
     return TW_OK;
 }
 
 static bool any_missing(const tw_csv *c)
 {
     for (int i = 0; i < c->n_fields; i++)
-        if ((i != c->label || c->wants_label) && is_missing(c, i))
+        if ((c->input_of[i] >= 0 || c->target_of[i] >= 0) && is_missing(c, i))
             return true;
     return false;
 }
@@ -162,14 +182,13 @@ static tw_status take_row(tw_csv *c, bool *again)
                        "%d",
                        c->path, (long long)c->row, (long long)c->records.line, c->records.n_fields,
                        c->n_fields);
-    if (c->missing == TW_MISSING_DROP && any_missing(c))
+    if (c->missing == TW_MISSING_DROP && !c->window && any_missing(c))
         return TW_OK;
     TW_TRY(reserve(c));
-    TW_TRY(take_label(c, again));
-    int column = 0;
-    for (int i = 0; i < c->n_fields && !*again; i++)
-        if (i != c->label)
-            TW_TRY(take_value(c, i, column++));
+    for (int i = 0; i < c->n_targets && !*again; i++)
+        TW_TRY(take_target(c, c->target[i], again));
+    for (int i = 0; i < c->width && !*again; i++)
+        TW_TRY(take_value(c, c->input[i]));
     c->count += !*again;
     return TW_OK;
 }
@@ -178,11 +197,8 @@ static tw_status read_rows(tw_csv *c, bool *again)
 {
     bool pending;
     TW_TRY(tw_csv_begin(c, &pending));
-    c->wants_label = c->wants_label && c->label >= 0;
-    c->sums = tw_arena_alloc(&c->table->arena, (size_t)c->width * sizeof *c->sums);
-    c->values = tw_arena_alloc(&c->table->arena, (size_t)c->width * sizeof *c->values);
-    if (!c->sums || !c->values)
-        return tw_fail_memory(c->error);
+    if (c->word_target < 0 && !c->first_word)
+        TW_TRY(tw_csv_take_classes(c));
     if (!pending)
         TW_TRY(tw_records_next(&c->records, c->error));
     while (!c->records.end && !*again) {
@@ -200,7 +216,6 @@ static tw_status read_file(tw_csv *c)
     tw_records_close(&c->records);
     if (status != TW_OK || !again)
         return status;
-    c->in_words = true;
     c->row = c->count = c->capacity = 0; /* what was allocated is resized */
     again = false;
     status = read_rows(c, &again);
@@ -208,105 +223,11 @@ static tw_status read_file(tw_csv *c)
     return status;
 }
 
-/* ---- columns ---- */
-
-static tw_status fill_missing(tw_csv *c)
-{
-    for (int k = 0; k < c->width; k++) {
-        if (c->values[k] == c->count)
-            continue;
-        if (c->values[k] == 0)
-            return tw_fail(c->error, TW_ERROR_DATA, "'%s': every value of column %d is missing",
-                           c->path, k + 1 + (c->label >= 0 && k >= c->label));
-        const float mean = (float)(c->sums[k] / (double)c->values[k]);
-        for (int64_t i = 0; i < c->count; i++)
-            if (isnan(c->matrix[i * c->width + k]))
-                c->matrix[i * c->width + k] = mean;
-    }
-    return TW_OK;
-}
-
-static tw_status add_matrix(tw_csv *c)
-{
-    const char *name = tw_arena_printf(&c->table->arena, "'%s'", c->path);
-    if (!name)
-        return tw_fail_memory(c->error);
-    float *matrix = tw_resize(c->table->context, c->matrix,
-                              (size_t)c->count * (size_t)c->width * sizeof *matrix);
-    if (!matrix) /* smaller, yet it may fail */
-        matrix = c->matrix;
-    c->matrix = NULL;
-    tw_column *column;
-    return tw_table_adopt(c->table, name, TW_CELL_F32, 2, (int64_t[]){c->count, c->width}, matrix,
-                          &column, c->error);
-}
-
-static tw_status add_words(tw_csv *c, const char *name)
-{
-    tw_table *table = c->table;
-    const size_t count = (size_t)c->classes.count;
-    int *new_number = tw_arena_alloc(&table->arena, count * sizeof *new_number);
-    const char **classes = tw_arena_alloc(&table->arena, count * sizeof *classes);
-    if (!new_number || !classes)
-        return tw_fail_memory(c->error);
-    if (!c->fixed_classes) {
-        if (!tw_classes_sort(&c->classes, new_number))
-            return tw_fail_memory(c->error);
-        for (int64_t i = 0; i < c->count; i++)
-            c->words[i] = new_number[c->words[i]];
-    }
-    memcpy(classes, c->classes.names, count * sizeof *classes);
-    table->preparation.classes = classes;
-    table->preparation.n_classes = c->classes.count;
-    int32_t *words = c->words;
-    c->words = NULL;
-    tw_column *column;
-    TW_TRY(tw_table_adopt(table, name, TW_CELL_I32, 1, &c->count, words, &column, c->error));
-    column->classed = true;
-    column->note = c->first_word ? c->first_word : "named by classes=";
-    return TW_OK;
-}
-
-/* Whole numbers may be labels: only these become i32. */
-static tw_status add_numbers(tw_csv *c, const char *name)
-{
-    bool whole = true;
-    for (int64_t i = 0; i < c->count && whole; i++)
-        whole = c->numbers[i] == trunc(c->numbers[i]) && fabs(c->numbers[i]) <= INT32_MAX;
-    tw_column *column;
-    if (!whole) {
-        double *numbers = c->numbers;
-        c->numbers = NULL;
-        return tw_table_adopt(c->table, name, TW_CELL_F64, 1, &c->count, numbers, &column,
-                              c->error);
-    }
-    TW_TRY(tw_table_add(c->table, name, TW_CELL_I32, 1, &c->count, &column, c->error));
-    for (int64_t i = 0; i < c->count; i++)
-        ((int32_t *)column->data)[i] = (int32_t)c->numbers[i];
-    return TW_OK;
-}
-
-static tw_status add_columns(tw_csv *c)
-{
-    if (c->count == 0)
-        return tw_fail(c->error, TW_ERROR_DATA, "'%s' has no rows%s", c->path,
-                       c->row ? " without missing values" : " after its header");
-    TW_TRY(fill_missing(c));
-    TW_TRY(add_matrix(c));
-    if (!c->wants_label)
-        return TW_OK;
-    const char *name =
-        tw_arena_printf(&c->table->arena, "label column \"%s\" of '%s'", c->label_text, c->path);
-    if (!name)
-        return tw_fail_memory(c->error);
-    return c->in_words ? add_words(c, name) : add_numbers(c, name);
-}
-
 static tw_status load(tw_csv *c, const char *rest)
 {
     TW_TRY(tw_csv_options(c, rest));
     TW_TRY(read_file(c));
-    return add_columns(c);
+    return tw_csv_columns(c);
 }
 
 tw_status tw_load_csv(tw_table *table, const tw_graph *graph, const char *rest, tw_error *error)
@@ -318,7 +239,9 @@ tw_status tw_load_csv(tw_table *table, const tw_graph *graph, const char *rest, 
         return tw_fail_memory(error);
     c->table = table;
     c->error = error;
-    c->wants_label = table->wanted > 1;
+    c->word_target = -1;
+    for (int i = 1; i < table->n_inputs; i++)
+        c->wants_label |= table->needed[i];
     c->records.context = c->classes.context = context;
     c->classes.arena = &table->arena;
     table->hint = "name the label's column: csv:FILE,label=COLUMN";

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The head of a CSV data set: the SPEC's options, the file's header, and which column is the label.
+// The head of a CSV data set: the SPEC's options, the file's header, and which columns are inputs
+// and labels.
 #include "data/csv.h"
 
 #include "base/text.h"
+
+#include <stdio.h>
 
 const char *tw_csv_shown(const char *field, char *buffer)
 {
@@ -20,41 +23,275 @@ const char *tw_csv_shown(const char *field, char *buffer)
     return buffer;
 }
 
-static tw_status read_classes(tw_csv *c, const char *path)
+const char *tw_csv_field_name(const tw_csv *c, int field, char *buffer)
 {
-    c->in_words = c->fixed_classes = true;
-    return tw_classes_read(&c->classes, path, c->error);
+    if (c->names)
+        return tw_csv_shown(c->names[field], buffer);
+    snprintf(buffer, TW_CSV_SHOWN, "column %d", field + 1);
+    return buffer;
 }
 
-/* Those of the training, if its labels were words. */
-static tw_status take_classes(tw_csv *c)
+/* ---- the SPEC ---- */
+
+enum {
+    LABEL,
+    MISSING = LABEL + TW_CSV_LABELS,
+    HEADER,
+    CLASSES,
+    COLUMNS,
+    NORMALIZE,
+    WINDOW,
+    HORIZON,
+    PART,
+    SPLIT,
+    OPTIONS
+};
+
+static tw_status take_series(tw_csv *c, const char *window, const char *horizon)
 {
-    const tw_preparation *given = c->table->given;
-    for (int i = 0; given && i < given->n_classes; i++)
-        if (tw_classes_add(&c->classes, given->classes[i]) < 0)
-            return tw_fail_memory(c->error);
-    c->in_words = c->fixed_classes = c->classes.count > 0;
+    if (horizon && !window)
+        return tw_fail(c->error, TW_ERROR_SYNTAX,
+                       "horizon=%s says how far behind a window the label lies: add window=ROWS",
+                       horizon);
+    if (!window)
+        return TW_OK;
+    c->horizon = 1;
+    TW_TRY(tw_spec_number("window", window, 1, &c->window, c->error));
+    return horizon ? tw_spec_number("horizon", horizon, 1, &c->horizon, c->error) : TW_OK;
+}
+
+static tw_status take_words(tw_csv *c, const char **values)
+{
+    static const char *const missing_words[] = {"error", "drop", "mean", "last"},
+                             *const yes_no[] = {"no", "yes"},
+                             *const normalize_words[] = {"no", "yes", "all"};
+    int missing = TW_MISSING_ERROR, header = 1, normalize = TW_NORMALIZE_NO;
+    TW_TRY(tw_spec_choice("missing", values[MISSING], 4, missing_words, &missing, c->error));
+    TW_TRY(tw_spec_choice("header", values[HEADER], 2, yes_no, &header, c->error));
+    TW_TRY(
+        tw_spec_choice("normalize", values[NORMALIZE], 3, normalize_words, &normalize, c->error));
+    c->missing = (tw_csv_missing)missing;
+    c->normalize = (tw_csv_normalize)normalize;
+    c->normalize_given = values[NORMALIZE] != NULL;
+    c->has_header = header == 1;
+    c->header_given = values[HEADER] != NULL;
     return TW_OK;
 }
 
 tw_status tw_csv_options(tw_csv *c, const char *rest)
 {
-    static const char *const names[] = {"label", "missing", "header", "classes"};
-    static const char *const missing_words[] = {"error", "drop", "mean"}, *const yes_no[] = {"no",
-                                                                                             "yes"};
-    const char *values[TW_COUNT(names)];
-    int missing = TW_MISSING_ERROR, header = 1;
-    TW_TRY(tw_spec_options(c->table, rest, TW_COUNT(names), names, &c->path, values, c->error));
-    TW_TRY(tw_spec_choice("missing", values[1], 3, missing_words, &missing, c->error));
-    TW_TRY(tw_spec_choice("header", values[2], 2, yes_no, &header, c->error));
-    c->label_text = values[0];
-    c->missing = (tw_csv_missing)missing;
-    c->has_header = header == 1;
-    c->header_given = values[2] != NULL;
-    if (!c->wants_label)
+    const char *names[OPTIONS] = {
+        [MISSING] = "missing", [HEADER] = "header",       [CLASSES] = "classes",
+        [COLUMNS] = "columns", [NORMALIZE] = "normalize", [WINDOW] = "window",
+        [HORIZON] = "horizon", [PART] = "part",           [SPLIT] = "split"};
+    const char *values[OPTIONS];
+    for (int i = 0; i < TW_CSV_LABELS; i++)
+        names[LABEL + i] = "label";
+    TW_TRY(tw_spec_options(c->table, rest, OPTIONS, names, &c->path, values, c->error));
+    TW_TRY(take_words(c, values));
+    TW_TRY(take_series(c, values[WINDOW], values[HORIZON]));
+    TW_TRY(tw_spec_take_part(values[PART], values[SPLIT], &c->part, c->error));
+    c->columns_text = values[COLUMNS];
+    while (c->n_labels < TW_CSV_LABELS && values[LABEL + c->n_labels]) {
+        c->labels[c->n_labels].text = values[LABEL + c->n_labels];
+        c->n_labels++;
+    }
+    if (!values[CLASSES] || !c->wants_label)
         return TW_OK;
-    return values[3] ? read_classes(c, values[3]) : take_classes(c);
+    c->fixed_classes = true;
+    return tw_classes_read(&c->classes, values[CLASSES], c->error);
 }
+
+/* ---- columns by name or number ---- */
+
+typedef struct field_list {
+    int *fields; /* room for each of the file's once */
+    int count;
+    bool *taken; /* by field */
+} field_list;
+
+/* Number of the field called so; -1: none, -2: several. */
+static int find_name(const tw_csv *c, const char *text, size_t length)
+{
+    int found = -1;
+    for (int i = 0; c->names && i < c->n_fields; i++)
+        if (strlen(c->names[i]) == length && memcmp(c->names[i], text, length) == 0)
+            found = found == -1 ? i : -2;
+    return found;
+}
+
+/* By name, else by number from 1 (or from the end, -1 being the last). */
+static int find_field(const tw_csv *c, const char *text, size_t length)
+{
+    int64_t number;
+    const int found = find_name(c, text, length);
+    if (found != -1)
+        return found;
+    if (!tw_parse_int(text, length, &number) || number == 0 || number > c->n_fields ||
+        number < -c->n_fields)
+        return -1;
+    return (int)(number > 0 ? number - 1 : c->n_fields + number);
+}
+
+static tw_status fail_field(const tw_csv *c, const char *option, const char *text, size_t length,
+                            int found)
+{
+    char word[TW_CSV_SHOWN + 16];
+    snprintf(word, sizeof word, "%.*s", (int)TW_MIN(length, sizeof word - 1), text);
+    if (found == -2)
+        return tw_fail(c->error, TW_ERROR_NAME,
+                       "'%s' has several columns \"%s\": give the %s by number", c->path, word,
+                       option);
+    const int nearest =
+        c->names ? tw_nearest(word, (const char *const *)c->names, c->n_fields) : -1;
+    return tw_fail(c->error, TW_ERROR_NAME,
+                   "'%s' has no column \"%s\"%s%s%s; it has %d columns%s%s%s, and %s= takes "
+                   "names, or numbers from 1 (-1 is the last), with commas between them",
+                   c->path, word, nearest >= 0 ? " (do you mean \"" : "",
+                   nearest >= 0 ? c->names[nearest] : "", nearest >= 0 ? "\"?)" : "", c->n_fields,
+                   c->names ? ", the first \"" : "", c->names ? c->names[0] : "",
+                   c->names ? "\"" : "", option);
+}
+
+static tw_status take_field(const tw_csv *c, const char *option, field_list *list, int field)
+{
+    char name[TW_CSV_SHOWN];
+    if (list->taken[field])
+        return tw_fail(c->error, TW_ERROR_NAME, "%s= names column %d (\"%s\") twice", option,
+                       field + 1, tw_csv_field_name(c, field, name));
+    list->taken[field] = true;
+    list->fields[list->count++] = field;
+    return TW_OK;
+}
+
+/* "a", or "a..b" for all from a to b. */
+static tw_status take_range(const tw_csv *c, const char *option, const char *text, size_t length,
+                            field_list *list)
+{
+    int first = find_field(c, text, length), last = first;
+    for (size_t i = 1; first == -1 && i + 2 < length; i++)
+        if (text[i] == '.' && text[i + 1] == '.') {
+            first = find_field(c, text, i);
+            last = find_field(c, text + i + 2, length - i - 2);
+            if (first < 0)
+                return fail_field(c, option, text, i, first);
+            if (last < 0)
+                return fail_field(c, option, text + i + 2, length - i - 2, last);
+        }
+    if (first < 0)
+        return fail_field(c, option, text, length, first);
+    if (last < first)
+        return tw_fail(c->error, TW_ERROR_NAME,
+                       "%s=: column %d stands behind column %d: turn \"%.*s\" around", option,
+                       first + 1, last + 1, (int)TW_MIN(length, 80), text);
+    for (int i = first; i <= last; i++)
+        TW_TRY(take_field(c, option, list, i));
+    return TW_OK;
+}
+
+/* A name that holds commas may stand alone. */
+static tw_status take_list(const tw_csv *c, const char *option, const char *text, field_list *list)
+{
+    const int whole = find_name(c, text, strlen(text));
+    if (whole >= 0)
+        return take_field(c, option, list, whole);
+    for (const char *at = text;; at++) {
+        const size_t length = strcspn(at, ",");
+        TW_TRY(take_range(c, option, at, length, list));
+        at += length;
+        if (!*at)
+            return TW_OK;
+    }
+}
+
+static bool make_list(tw_csv *c, field_list *list)
+{
+    const size_t count = (size_t)c->n_fields;
+    list->fields = tw_arena_alloc(&c->table->arena, count * sizeof *list->fields);
+    list->taken = tw_arena_alloc(&c->table->arena, count * sizeof *list->taken);
+    return list->fields && list->taken;
+}
+
+static tw_status find_labels(tw_csv *c, field_list *list)
+{
+    for (int i = 0; i < c->n_labels; i++) {
+        c->labels[i].first = list->count;
+        TW_TRY(take_list(c, "label", c->labels[i].text, list));
+        c->labels[i].count = list->count - c->labels[i].first;
+    }
+    return TW_OK;
+}
+
+/* The columns of the training, by their names, wherever they stand; false where names do not tell
+ * them. */
+static bool has_names(const tw_csv *c, const tw_preparation *given)
+{
+    for (int i = 0; i < given->n_columns; i++)
+        for (int k = 0; k <= i; k++)
+            if (!given->columns[i].name[0] ||
+                (k < i && strcmp(given->columns[i].name, given->columns[k].name) == 0))
+                return false;
+    return c->names != NULL && given->n_columns > 0;
+}
+
+static tw_status find_trained(tw_csv *c, const tw_preparation *given, field_list *list)
+{
+    for (int i = 0; i < given->n_columns; i++) {
+        const char *name = given->columns[i].name;
+        const int field = find_name(c, name, strlen(name));
+        if (field < 0)
+            return tw_fail(c->error, TW_ERROR_NAME,
+                           "'%s' has %s column \"%s\", which the model was trained on", c->path,
+                           field == -1 ? "no" : "more than one", name);
+        TW_TRY(take_field(c, "columns", list, field));
+    }
+    return TW_OK;
+}
+
+/* All columns but the labels, which a series keeps: their past may be known. */
+static tw_status find_inputs(tw_csv *c, const field_list *labels, field_list *list)
+{
+    const tw_preparation *given = c->table->given;
+    if (c->columns_text)
+        TW_TRY(take_list(c, "columns", c->columns_text, list));
+    else if (given && has_names(c, given))
+        return find_trained(c, given, list);
+    for (int i = 0; !c->columns_text && i < c->n_fields; i++)
+        TW_TRY(take_field(c, "columns", list, i));
+    int kept = 0;
+    for (int i = 0; i < list->count; i++)
+        if (c->window || !labels->taken[list->fields[i]])
+            list->fields[kept++] = list->fields[i];
+    list->count = kept;
+    return TW_OK;
+}
+
+static tw_status find_fields(tw_csv *c)
+{
+    field_list inputs = {.count = 0}, labels = {.count = 0};
+    const size_t bytes = (size_t)c->n_fields * sizeof(int);
+    c->input_of = tw_arena_alloc(&c->table->arena, bytes);
+    c->target_of = tw_arena_alloc(&c->table->arena, bytes);
+    if (!make_list(c, &inputs) || !make_list(c, &labels) || !c->input_of || !c->target_of)
+        return tw_fail_memory(c->error);
+    TW_TRY(find_labels(c, &labels));
+    TW_TRY(find_inputs(c, &labels, &inputs));
+    for (int i = 0; i < c->n_fields; i++)
+        c->input_of[i] = c->target_of[i] = -1;
+    for (int i = 0; i < inputs.count; i++)
+        c->input_of[inputs.fields[i]] = i;
+    for (int i = 0; i < labels.count && c->wants_label; i++)
+        c->target_of[labels.fields[i]] = i;
+    c->width = inputs.count;
+    c->n_targets = c->wants_label ? labels.count : 0;
+    c->input = inputs.fields;
+    c->target = labels.fields;
+    if (c->width == 0)
+        return tw_fail(c->error, TW_ERROR_FORMAT, "'%s' has no columns beside the label", c->path);
+    return TW_OK;
+}
+
+/* ---- the header ---- */
 
 /* A first line of numbers alone is more likely data. */
 static tw_status check_header(tw_csv *c)
@@ -85,41 +322,26 @@ static tw_status take_names(tw_csv *c)
     return c->names ? TW_OK : tw_fail_memory(c->error);
 }
 
-static tw_status fail_label(tw_csv *c)
+/* Classes that are told are those of the label that stands alone: of the first one where classes=
+ * tells them, of the only one where the training does. */
+tw_status tw_csv_take_classes(tw_csv *c)
 {
-    const int nearest =
-        c->names ? tw_nearest(c->label_text, (const char *const *)c->names, c->n_fields) : -1;
-    return tw_fail(c->error, TW_ERROR_NAME,
-                   "'%s' has no column \"%s\"%s%s%s; it has %d columns%s%s%s, and label= takes a "
-                   "name, or a number from 1 (-1 is the last)",
-                   c->path, c->label_text, nearest >= 0 ? " (do you mean \"" : "",
-                   nearest >= 0 ? c->names[nearest] : "", nearest >= 0 ? "\"?)" : "", c->n_fields,
-                   c->names ? ", the first \"" : "", c->names ? c->names[0] : "",
-                   c->names ? "\"" : "");
-}
-
-/* By name, else by number. */
-static tw_status find_label(tw_csv *c)
-{
-    c->label = -1;
-    if (!c->label_text)
+    const tw_preparation *given = c->table->given;
+    int alone = 0, first = -1;
+    for (int i = 0; i < c->n_labels && c->n_targets > 0; i++)
+        if (c->labels[i].count == 1 && alone++ == 0)
+            first = c->labels[i].first;
+    if (c->fixed_classes) {
+        c->word_target = first;
         return TW_OK;
-    for (int i = 0; c->names && i < c->n_fields; i++) {
-        if (strcmp(c->names[i], c->label_text) != 0)
-            continue;
-        if (c->label >= 0)
-            return tw_fail(c->error, TW_ERROR_NAME,
-                           "'%s' has two columns \"%s\" (%d and %d): give the label by number",
-                           c->path, c->label_text, c->label + 1, i + 1);
-        c->label = i;
     }
-    int64_t number;
-    if (c->label >= 0)
+    if (!given || given->n_classes == 0 || first < 0)
         return TW_OK;
-    if (!tw_parse_int(c->label_text, strlen(c->label_text), &number) || number == 0 ||
-        number > c->n_fields || number < -c->n_fields)
-        return fail_label(c);
-    c->label = (int)(number > 0 ? number - 1 : c->n_fields + number);
+    for (int i = 0; i < given->n_classes; i++)
+        if (tw_classes_add(&c->classes, given->classes[i]) < 0)
+            return tw_fail_memory(c->error);
+    c->fixed_classes = true;
+    c->word_target = alone == 1 ? first : -1;
     return TW_OK;
 }
 
@@ -132,10 +354,7 @@ tw_status tw_csv_begin(tw_csv *c, bool *pending)
     c->n_fields = c->records.n_fields;
     if (c->has_header)
         TW_TRY(take_names(c));
-    TW_TRY(find_label(c));
-    c->width = c->n_fields - (c->label >= 0);
-    if (c->width == 0)
-        return tw_fail(c->error, TW_ERROR_FORMAT, "'%s' has no columns beside the label", c->path);
+    TW_TRY(find_fields(c));
     *pending = !c->has_header;
     return TW_OK;
 }

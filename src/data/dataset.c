@@ -74,11 +74,17 @@ static tw_status fail_loader(const char *spec, size_t length, tw_error *error)
 static tw_status load(tw_storage *storage, tw_graph *graph, const char *spec, tw_error *error)
 {
     const size_t length = strcspn(spec, ":");
-    for (int i = 0; i < TW_COUNT(loaders); i++)
-        if (strlen(loaders[i].name) == length && strncmp(loaders[i].name, spec, length) == 0)
-            return loaders[i].load(&storage->table, graph, spec + length + (spec[length] == ':'),
-                                   error);
-    return fail_loader(spec, length, error);
+    const char *rest = spec + length + (spec[length] == ':');
+    int index = 0;
+    bool balanced;
+    while (index < TW_COUNT(loaders) && (strlen(loaders[index].name) != length ||
+                                         strncmp(loaders[index].name, spec, length) != 0))
+        index++;
+    if (index == TW_COUNT(loaders))
+        return fail_loader(spec, length, error);
+    TW_TRY(tw_weights_option(&storage->table, &rest, &balanced, error));
+    TW_TRY(loaders[index].load(&storage->table, graph, rest, error));
+    return balanced ? tw_weights_add(&storage->table, error) : TW_OK;
 }
 
 /* Marks the inputs that the named nodes need; all where there are no names. */
@@ -184,6 +190,11 @@ static tw_status open_source(tw_graph *graph, const source *from, tw_dataset **d
     tw_status status = fill(storage, graph, from, error);
     if (status == TW_OK)
         status = tw_dataset_make(storage, 0, storage->count, dataset, error);
+    if (status == TW_OK && storage->table.rows) { /* not all that lie there are samples */
+        (*dataset)->rows = storage->table.rows;
+        (*dataset)->count = storage->table.n_rows;
+        storage->table.rows = NULL;
+    }
     release(storage);
     return status;
 }

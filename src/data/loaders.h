@@ -27,6 +27,13 @@ typedef tw_status (*tw_loader)(tw_table *table, const tw_graph *graph, const cha
 TW_LOADER_LIST(TW_LOADER_DECLARE)
 #undef TW_LOADER_DECLARE
 
+/* ---- weights.c: weights=balanced, which any SPEC with labels may have ---- */
+/* Takes the option out of *rest. Errors: SYNTAX, MEMORY. */
+tw_status tw_weights_option(tw_table *table, const char **rest, bool *balanced, tw_error *error);
+/* Appends a column of weights for the labels of the last column. Errors: DATA (no labels), SHAPE
+ * (no input for them), MEMORY. */
+tw_status tw_weights_add(tw_table *table, tw_error *error);
+
 /* ---- what several loaders need of a SPEC ---- */
 /* "DIR:train" or "DIR:test": *folder is a copy in the table's arena. form: the loader's, for the
  * sentence. */
@@ -34,7 +41,8 @@ tw_status tw_spec_folder(tw_table *table, const char *rest, const char *form, co
                          bool *train, tw_error *error);
 /* Cuts ",NAME=VALUE" options off a copy of rest: values[i] is that of names[i], NULL where it is
  * not given; *path is what stands before the first of them. Only commas before a known name part,
- * so paths and values may hold others. Errors: SYNTAX (an option twice, or no path). */
+ * so paths and values may hold others. A name that stands several times may be given as often.
+ * Errors: SYNTAX (an option twice, or no path). */
 tw_status tw_spec_options(tw_table *table, const char *rest, int count, const char *const *names,
                           const char **path, const char **values, tw_error *error);
 

@@ -44,7 +44,7 @@ typedef struct reader {
     tw_records records;
     const char *path;
     tw_error *error;
-    int room_columns, room_weights; /* counted in a first pass over the file */
+    int room_columns, room_labels, room_weights; /* counted in a first pass over the file */
 } reader;
 
 static tw_status fail_row(const reader *r)
@@ -61,16 +61,14 @@ static bool number_of(const reader *r, int field, double *value)
            isfinite(*value);
 }
 
-static tw_status take_column(reader *r)
+static tw_status take_column(reader *r, tw_statistic *column, bool label)
 {
     tw_preparation *p = r->made;
-    tw_statistic *column = &p->columns[p->n_columns];
     const char *name = tw_records_field(&r->records, 1);
     if (!number_of(r, 2, &column->mean) || !number_of(r, 3, &column->deviation) ||
-        column->deviation < 0)
+        column->deviation < 0 || (label && column->deviation == 0))
         return fail_row(r);
     column->name = tw_arena_text(&p->arena, name, strlen(name));
-    p->n_columns++;
     return column->name ? TW_OK : tw_fail_memory(r->error);
 }
 
@@ -104,7 +102,11 @@ static tw_status take_row(reader *r, bool count)
     if (r->records.n_fields != FIELDS)
         return fail_row(r);
     if (strcmp(kind, "column") == 0)
-        return count ? (r->room_columns++, TW_OK) : take_column(r);
+        return count ? (r->room_columns++, TW_OK)
+                     : take_column(r, &r->made->columns[r->made->n_columns++], false);
+    if (strcmp(kind, "label") == 0)
+        return count ? (r->room_labels++, TW_OK)
+                     : take_column(r, &r->made->labels[r->made->n_labels++], true);
     if (strcmp(kind, "class") == 0)
         return count ? (r->room_weights++, TW_OK) : take_weight(r);
     if (strcmp(kind, "size") == 0)
@@ -145,7 +147,9 @@ static tw_status read_table(tw_preparation *p, const char *path, tw_error *error
     if (status == TW_OK) {
         p->columns = tw_arena_alloc(&p->arena, (size_t)r->room_columns * sizeof *p->columns);
         p->weights = tw_arena_alloc(&p->arena, (size_t)r->room_weights * sizeof *p->weights);
-        status = p->columns && p->weights ? read_rows(r, false) : tw_fail_memory(error);
+        p->labels = tw_arena_alloc(&p->arena, (size_t)r->room_labels * sizeof *p->labels);
+        status =
+            p->columns && p->labels && p->weights ? read_rows(r, false) : tw_fail_memory(error);
         tw_records_close(&r->records);
     }
     tw_free(p->context, r);
@@ -248,17 +252,23 @@ static void put_quoted(tw_text *text, const char *field)
     tw_text_puts(text, "\"");
 }
 
+static void put_statistic(tw_text *text, const char *kind, const tw_statistic *statistic)
+{
+    tw_text_printf(text, "%s,", kind);
+    put_quoted(text, statistic->name);
+    tw_text_printf(text, ",%.17g,%.17g\n", statistic->mean, statistic->deviation);
+}
+
 static void print_table(const tw_preparation *p, tw_text *text)
 {
     tw_text_puts(text, VERSION ",name,value,deviation\n");
     for (int i = 0; i < 26; i++)
         if (p->size[i])
             tw_text_printf(text, "size,%c,%lld,\n", 'a' + i, (long long)p->size[i]);
-    for (int i = 0; i < p->n_columns; i++) {
-        tw_text_puts(text, "column,");
-        put_quoted(text, p->columns[i].name);
-        tw_text_printf(text, ",%.17g,%.17g\n", p->columns[i].mean, p->columns[i].deviation);
-    }
+    for (int i = 0; i < p->n_columns; i++)
+        put_statistic(text, "column", &p->columns[i]);
+    for (int i = 0; i < p->n_labels; i++)
+        put_statistic(text, "label", &p->labels[i]);
     for (int i = 0; i < p->n_weights; i++)
         tw_text_printf(text, "class,%lld,%.17g,\n", (long long)p->weights[i].label,
                        p->weights[i].weight);

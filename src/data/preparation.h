@@ -25,8 +25,9 @@ struct tw_preparation {
     const char *sizes; /* the same as text; NULL: none */
     int n_classes;
     const char **classes;
-    int n_columns;
-    tw_statistic *columns;
+    int n_columns, n_labels;
+    tw_statistic *columns; /* of the inputs */
+    tw_statistic *labels;  /* where they are standardised too */
     int n_weights;
     tw_class_weight *weights; /* by rising label */
 };

@@ -28,15 +28,20 @@ tw_status tw_spec_folder(tw_table *table, const char *rest, const char *form, co
     return TW_OK;
 }
 
-/* The option whose "NAME=" stands at text; -1 if none. */
-static int option_at(const char *text, int count, const char *const *names)
+/* The option whose "NAME=" stands at text, of equal names the first without a value; -1 if none. */
+static int option_at(const char *text, int count, const char *const *names,
+                     const char *const *values)
 {
+    int found = -1;
     for (int i = 0; i < count; i++) {
         const size_t length = strlen(names[i]);
-        if (strncmp(text, names[i], length) == 0 && text[length] == '=')
-            return i;
+        if (strncmp(text, names[i], length) == 0 && text[length] == '=') {
+            found = i;
+            if (!values[i])
+                break;
+        }
     }
-    return -1;
+    return found;
 }
 
 tw_status tw_spec_options(tw_table *table, const char *rest, int count, const char *const *names,
@@ -48,11 +53,11 @@ tw_status tw_spec_options(tw_table *table, const char *rest, int count, const ch
     for (int i = 0; i < count; i++)
         values[i] = NULL;
     for (char *at = copy; *at; at++) {
-        const int option = *at == ',' ? option_at(at + 1, count, names) : -1;
+        const int option = *at == ',' ? option_at(at + 1, count, names, values) : -1;
         if (option < 0)
             continue;
         if (values[option])
-            return tw_fail(error, TW_ERROR_SYNTAX, "the data \"%s\" have %s= twice", rest,
+            return tw_fail(error, TW_ERROR_SYNTAX, "the data \"%s\" have %s= once too often", rest,
                            names[option]);
         *at = '\0';
         values[option] = at + 1 + strlen(names[option]) + 1;

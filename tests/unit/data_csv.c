@@ -232,15 +232,18 @@ static void refuses_options(void)
     CHECK_FAILS(&f, "csv:%s/a.csv,label=wieght", TW_ERROR_NAME, "do you mean \"weight\"?");
     CHECK_FAILS(&f, "csv:%s/a.csv,label=4", TW_ERROR_NAME,
                 "it has 3 columns, the first \"weight\"");
-    CHECK_FAILS(&f, "csv:%s/a.csv,label=0", TW_ERROR_NAME, "a number from 1");
-    CHECK_FAILS(&f, "csv:%s/a.csv,label=1,label=2", TW_ERROR_SYNTAX, "label= twice");
+    CHECK_FAILS(&f, "csv:%s/a.csv,label=0", TW_ERROR_NAME, "numbers from 1");
+    CHECK_FAILS(&f, "csv:%s/a.csv,label=1,label=1", TW_ERROR_NAME,
+                "label= names column 1 (\"weight\") twice");
+    CHECK_FAILS(&f, "csv:%s/a.csv,header=no,header=no", TW_ERROR_SYNTAX,
+                "have header= once too often");
     CHECK_FAILS(&f, "csv:%s/a.csv,label=1,missing=some", TW_ERROR_SYNTAX,
-                "must be error, drop or mean");
+                "must be error, drop, mean or last");
     CHECK_FAILS(&f, "csv:%s/a.csv,label=1,header=maybe", TW_ERROR_SYNTAX, "must be no or yes");
     CHECK_FAILS(&f, "csv:,label=1", TW_ERROR_SYNTAX, "name no file");
     CHECK_FAILS(&f, "csv", TW_ERROR_SYNTAX, "name no file");
     put_text(&f, "a.csv", "a,a,b\n1,2,3\n");
-    CHECK_FAILS(&f, "csv:%s/a.csv,label=a", TW_ERROR_NAME, "two columns \"a\" (1 and 2)");
+    CHECK_FAILS(&f, "csv:%s/a.csv,label=a", TW_ERROR_NAME, "several columns \"a\": give the label by number");
     end(&f);
 }
 
