@@ -105,7 +105,7 @@ static void print_function(const tw_expr_step *step, value_class value, int widt
     const tw_row *row = tw_row_get(step->row);
     const char letter = value == CLASS_INT ? 'i' : 'f';
     const char *base = value == CLASS_INT ? "int" : "float";
-    char type[16], name[80];
+    char type[32], name[80];
     if (width == 1)
         (void)snprintf(type, sizeof type, "%s", base);
     else
@@ -139,6 +139,40 @@ static void print_function(const tw_expr_step *step, value_class value, int widt
                    expression);
     print_macros(expression, value, false, text);
     tw_text_puts(text, "#undef V\n#undef SEL\n#undef SHR\n#endif\n");
+}
+
+/* ", (0.5f)" for each parameter that the text names. */
+static void print_defaults(const tw_operator *op, int which, tw_text *text)
+{
+    for (int p = 0; op->attributes && op->attributes[p].name; p++) {
+        const char parameter[] = {'p', (char)('0' + p), 0};
+        const char *number = op->attributes[p].value_default;
+        double value = 0;
+        if (!strstr(row_text(tw_row_get(op->row), which), parameter))
+            continue;
+        (void)tw_parse_double(number, strlen(number), &value);
+        tw_text_puts(text, ", ");
+        tw_float_literal(value, text);
+    }
+}
+
+void tw_expr_print_row(const tw_operator *op, const char *name, unsigned widths, tw_text *text)
+{
+    const tw_row *row = tw_row_get(op->row);
+    const char *uses = row->derivative[0].uses;
+    for (int which = 0; which < (uses && !strchr(uses, 'A') ? 2 : 1); which++) {
+        const tw_expr_step step = {.kind = TW_EXPR_ROW, .row = op->row, .which = which};
+        for (int width = 1; width <= 16; width *= 2)
+            if (widths & (unsigned)width)
+                print_function(&step, CLASS_FLOAT, width, text);
+        tw_text_printf(text, "#define %s%s TW_CAT(ew_%s_%d_f, W)(%s", name,
+                       which ? "_DX(W, dy, y)" : "(W, a)", row->name, which,
+                       !which  ? "a"
+                       : *uses ? "dy, y"
+                               : "dy");
+        print_defaults(op, which, text);
+        tw_text_puts(text, ")\n");
+    }
 }
 
 /* ---- the macro EPILOGUE ---- */

@@ -118,6 +118,18 @@ void tw_launch_define_float(tw_site *site, tw_launch *launch, const char *name, 
     tw_text_clear(&text);
 }
 
+void tw_launch_row(tw_site *site, tw_launch *launch, const char *name, const tw_operator *op,
+                   unsigned widths)
+{
+    tw_text text = {.context = site->arena->context};
+    tw_expr_print_row(op, name, widths, &text);
+    if (text.failed)
+        out_of_memory(site);
+    else
+        append_macros(site, launch, text.data);
+    tw_text_clear(&text);
+}
+
 /* ---- arguments ---- */
 
 static void add_argument(tw_launch *launch, tw_arg arg)

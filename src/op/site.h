@@ -84,6 +84,11 @@ void tw_launch_define_dim(tw_site *site, tw_launch *launch, const char *name, tw
 void tw_launch_define_float(tw_site *site, tw_launch *launch, const char *name, double value);
 void tw_launch_define_text(tw_site *site, tw_launch *launch, const char *name, const char *value);
 
+/* NAME(W, a), the value of an elementwise operator of one input with its default parameters, and
+ * NAME_DX(W, dy, y), its gradient, if that is a function of the result y alone; W of widths. */
+void tw_launch_row(tw_site *site, tw_launch *launch, const char *name, const tw_operator *op,
+                   unsigned widths);
+
 /* Size of dimension d (0 to 2): ceil(size / divide) groups of `local` items. Default 1, 1, 1. */
 void tw_launch_global(tw_launch *launch, int d, tw_dim size, int64_t divide, int local);
 

@@ -66,6 +66,17 @@ static tw_status init_ones(const tw_filling *f, tw_error *error)
     return TW_OK;
 }
 
+/* Keras's unit_forget_bias: ones for the second of lstm's four gates (Jozefowicz et al. 2015). */
+static tw_status init_forget_bias(const tw_filling *f, tw_error *error)
+{
+    const int64_t units = f->cols / 4;
+    if (units * 4 != f->cols)
+        return tw_fail(error, TW_ERROR_SHAPE, "forget_bias needs a last size that 4 divides");
+    for (int64_t i = 0; i < f->count; i++)
+        f->values[i] = i % f->cols / units == 1;
+    return TW_OK;
+}
+
 static tw_status init_constant(const tw_filling *f, tw_error *error)
 {
     (void)error;
@@ -224,6 +235,7 @@ static const struct {
 } initialisers[] = {
     {"zeros", no_arguments, init_zeros},
     {"ones", no_arguments, init_ones},
+    {"forget_bias", no_arguments, init_forget_bias},
     {"constant", constant_arguments, init_constant},
     {"uniform", uniform_arguments, init_uniform},
     {"normal", normal_arguments, init_normal},

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gradient of recurrence: a group takes a slab of sequences back through all STEPS steps. At each it turns the
+// gradient dh by the state into that by the sums before the activations (dx, and dr by the state's product where they
+// differ), then dh by the state before it: dr times the recurrent weight transposed.
+//
+// simd (LOCAL 1): in tiles of ROWS sequences by TILE_WIDTH units; the weight is packed [BLOCKS][GATES*U][TILE_WIDTH] by
+// matmul_pack.cl. simt: VW is 1, the slab ROWS sequences, an item takes every LOCAL-th unit; the weight is [U][GATES*U].
+//
+// state: planes [n][UP] of dh, of dc (lstm) or the gradient by r * h (gru_before), and of what came in by the outputs of
+// hidden steps: they show the real step before them.
+#define UP (BLOCKS * TILE_WIDTH)
+#define DC (n * UP)
+#define DRESET DC
+#define DOUT (2 * (n * UP))
+#define RNN 0
+#define LSTM 1
+#define GRU 2
+#define GRU_BEFORE 3
+
+// Vectors at the end of a row of U elements hold fewer than VW.
+#if U % VW
+static inline FLOATV(VW) KERNEL(load_part)(__global const float *p, const int count)
+{
+    float lane[VW];
+    if (count >= VW)
+        return TW_CAT(vload, VW)(0, p);
+    for (int i = 0; i < VW; i++)
+        lane[i] = i < count ? p[i] : 0.0f;
+    return TW_CAT(vload, VW)(0, lane);
+}
+static inline void KERNEL(store_part)(__global float *p, const int count, const FLOATV(VW) v)
+{
+    float lane[VW];
+    if (count >= VW) {
+        TW_CAT(vstore, VW)(v, 0, p);
+    } else {
+        TW_CAT(vstore, VW)(v, 0, lane);
+        for (int i = 0; i < count; i++)
+            p[i] = lane[i];
+    }
+}
+#define GET(name, at) KERNEL(load_part)(name + (at), U - col)
+#define PUT(name, at, v) KERNEL(store_part)(name + (at), U - col, v)
+#else
+#define GET(name, at) LOAD(VW, name, at)
+#define PUT(name, at, v) STORE(VW, name, at, v)
+#endif
+
+#define SAVED_GATE(g) GET(gates, (at * SAVED + g) * U + col)
+#define DX(g, v) PUT(dx, (at * GATES + g) * U + col, v)
+#define DR(g, v) PUT(dr, (at * GATES + g) * U + col, v)
+#if CELL == GRU
+#define SOURCE dr
+#else
+#define SOURCE dx
+#endif
+
+// BACK(from, to, TO): columns from .. to - 1 of the slab's gradients times the weight are added to plane TO.
+#if LOCAL > 1
+#define FIRST_COLUMN tw_item(0)
+#define SYNC barrier(CLK_GLOBAL_MEM_FENCE)
+#define BACK(from, to, TO)                                                                                            \
+    SYNC;                                                                                                             \
+    for (int col = FIRST_COLUMN; col < U; col += LOCAL) {                                                             \
+        float sum[ROWS];                                                                                              \
+        for (int i = 0; i < ROWS; i++)                                                                                \
+            sum[i] = 0.0f;                                                                                            \
+        for (int k = from; k < (to); k++) {                                                                           \
+            const float w = LOAD(1, weight, col * (GATES * U) + k);                                                   \
+            for (int i = 0; i < ROWS; i++)                                                                            \
+                sum[i] += w * SOURCE[(min(first + i, last - 1) * STEPS + t) * (GATES * U) + k];                       \
+        }                                                                                                             \
+        for (int row = first; row < last; row++)                                                                      \
+            STORE(1, state, (TO) + row * UP + col, LOAD(1, state, (TO) + row * UP + col) + sum[row - first]);         \
+    }                                                                                                                 \
+    SYNC;
+#else
+#define FIRST_COLUMN 0
+#define SYNC
+#define AT(i) ((i) * (STEPS * GATES * U))
+// The tile that begins at sequence `top`, of which those from `begin` on are its own.
+#define BACK_TILE(ROWS_, from, to, TO)                                                                                \
+    do {                                                                                                              \
+        TILE_BEGIN(acc, ROWS_)                                                                                        \
+        int p = (top * STEPS + t) * (GATES * U) + (from), q = (block * (GATES * U) + (from)) * TILE_WIDTH;            \
+        for (int k = from; k < (to); k++) {                                                                           \
+            TILE_STEP(acc, ROWS_, SOURCE, p, AT, weight, q);                                                          \
+            p++;                                                                                                      \
+            q += TILE_WIDTH;                                                                                          \
+        }                                                                                                             \
+        TILE_END(acc, ROWS_, out)                                                                                     \
+        for (int i = begin - top; i < ROWS_; i++)                                                                     \
+            for (int v = 0; v < NV; v++) {                                                                            \
+                const int own = (TO) + (top + i) * UP + block * TILE_WIDTH + v * VW;                                  \
+                STORE(VW, state, own, LOAD(VW, state, own) + out[i][v]);                                              \
+            }                                                                                                         \
+    } while (0)
+#define BACK(from, to, TO)                                                                                            \
+    for (int block = 0; block < BLOCKS; block++)                                                                      \
+        for (int begin = first; begin < last; begin += rows) {                                                        \
+            const int top = min(begin, last - rows);                                                                  \
+            if (rows == ROWS)                                                                                         \
+                BACK_TILE(ROWS, from, to, TO);                                                                        \
+            else                                                                                                      \
+                BACK_TILE(1, from, to, TO);                                                                           \
+        }
+#endif
+
+__kernel void KERNEL(recurrence_dx)(const int n PARAMS)
+{
+    USE_PARAMS
+    const int slabs = (n + SLAB - 1) / SLAB, slab = tw_group(0);
+    const int first = (int)((long)n * slab / slabs), last = (int)((long)n * (slab + 1) / slabs);
+#if LOCAL == 1
+    const int rows = last - first >= ROWS ? ROWS : 1;
+#endif
+    for (int row = first; row < last; row++)
+        for (int col = FIRST_COLUMN; col < U; col += VW * LOCAL) {
+            const int own = row * UP + col;
+            FLOATV(VW) dh_last = 0, dout = 0;
+#ifndef dh_ABSENT
+            dh_last += GET(dh, row * U + col);
+#endif
+#ifndef dlast_ABSENT
+            dout += GET(dlast, row * U + col);
+#endif
+#if MASKED
+            STORE(VW, state, DOUT + own, dout);
+#else
+            dh_last += dout;
+#endif
+            STORE(VW, state, own, dh_last);
+#if CELL == LSTM
+#ifdef dc_ABSENT
+            STORE(VW, state, DC + own, (FLOATV(VW))(0));
+#else
+            STORE(VW, state, DC + own, GET(dc, row * U + col));
+#endif
+#endif
+        }
+    for (int step = STEPS - 1; step >= 0; step--) {
+        const int t = REVERSE ? STEPS - 1 - step : step;
+        for (int row = first; row < last; row++) {
+            const int at = row * STEPS + t;
+#if MASKED
+            const bool real = LOAD(1, mask, at) != 0;
+#endif
+            for (int col = FIRST_COLUMN; col < U; col += VW * LOCAL) {
+                const int own = row * UP + col;
+                FLOATV(VW) d = LOAD(VW, state, own);
+#if MASKED
+                FLOATV(VW) dout = LOAD(VW, state, DOUT + own);
+#ifndef dy_ABSENT
+                dout += GET(dy, at * U + col);
+#endif
+                STORE(VW, state, DOUT + own, real ? (FLOATV(VW))(0) : dout);
+                if (!real) {
+                    for (int g = 0; g < GATES; g++) {
+                        DX(g, (FLOATV(VW))(0));
+#ifndef dr_ABSENT
+                        DR(g, (FLOATV(VW))(0));
+#endif
+                    }
+#if CELL == GRU_BEFORE
+                    STORE(VW, state, DRESET + own, (FLOATV(VW))(0));
+#endif
+                    continue;
+                }
+                d += dout;
+#elif !defined(dy_ABSENT)
+                d += GET(dy, at * U + col);
+#endif
+#if CELL == RNN
+                DX(0, ACT_DX(VW, d, SAVED_GATE(0)));
+                d = 0;
+#elif CELL == LSTM
+                const FLOATV(VW) gate_i = SAVED_GATE(0), gate_f = SAVED_GATE(1), gate_g = SAVED_GATE(2);
+                const FLOATV(VW) gate_o = SAVED_GATE(3), c_old = GET(carry, at * U + col);
+                const FLOATV(VW) a = ACT(VW, gate_f * c_old + gate_i * gate_g);
+                const FLOATV(VW) d_c = LOAD(VW, state, DC + own) + ACT_DX(VW, d * gate_o, a);
+                DX(0, GATE_DX(VW, d_c * gate_g, gate_i));
+                DX(1, GATE_DX(VW, d_c * c_old, gate_f));
+                DX(2, ACT_DX(VW, d_c * gate_i, gate_g));
+                DX(3, GATE_DX(VW, d * a, gate_o));
+                STORE(VW, state, DC + own, d_c * gate_f);
+                d = 0;
+#elif CELL == GRU
+                const FLOATV(VW) gate_z = SAVED_GATE(0), gate_r = SAVED_GATE(1), candidate = SAVED_GATE(2);
+                const FLOATV(VW) d_candidate = ACT_DX(VW, d * (1.0f - gate_z), candidate);
+                const FLOATV(VW) d_z = GATE_DX(VW, d * (GET(before, at * U + col) - candidate), gate_z);
+                const FLOATV(VW) d_r = GATE_DX(VW, d_candidate * SAVED_GATE(3), gate_r);
+#ifndef dx_ABSENT
+                DX(0, d_z);
+                DX(1, d_r);
+                DX(2, d_candidate);
+#endif
+                DR(0, d_z);
+                DR(1, d_r);
+                DR(2, d_candidate * gate_r);
+                d *= gate_z;
+#else
+                const FLOATV(VW) gate_z = SAVED_GATE(0), candidate = SAVED_GATE(2);
+                DX(0, GATE_DX(VW, d * (GET(before, at * U + col) - candidate), gate_z));
+                DX(2, ACT_DX(VW, d * (1.0f - gate_z), candidate));
+                STORE(VW, state, DRESET + own, (FLOATV(VW))(0));
+                d *= gate_z;
+#endif
+                STORE(VW, state, own, d);
+            }
+        }
+#if CELL == GRU_BEFORE
+        BACK(2 * U, 3 * U, DRESET)
+        for (int row = first; row < last; row++)
+            for (int col = FIRST_COLUMN; col < U; col += VW * LOCAL) {
+                const int at = row * STEPS + t, own = row * UP + col;
+                const FLOATV(VW) reset = LOAD(VW, state, DRESET + own), gate_r = SAVED_GATE(1);
+                DX(1, GATE_DX(VW, reset * GET(before, at * U + col), gate_r));
+                STORE(VW, state, own, LOAD(VW, state, own) + reset * gate_r);
+            }
+        BACK(0, 2 * U, 0)
+#else
+        BACK(0, GATES * U, 0)
+#endif
+    }
+    for (int row = first; row < last; row++)
+        for (int col = FIRST_COLUMN; col < U; col += VW * LOCAL) {
+#ifndef dh0_ABSENT
+            PUT(dh0, row * U + col, LOAD(VW, state, row * UP + col));
+#endif
+#ifndef dc0_ABSENT
+            PUT(dc0, row * U + col, LOAD(VW, state, DC + row * UP + col));
+#endif
+        }
+}
