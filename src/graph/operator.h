@@ -95,6 +95,9 @@ struct tw_operator {
     /* Multiply-adds, or element operations, at its shapes with batch n: bounds proofs, feeds
      * `bench`. NULL: the number of elements of results. */
     double (*cost)(const tw_call *call, int64_t n);
+    /* Proofs of kernels draw real inputs from [-1, 1), or from [-range, range) with the range that
+     * this hook gives for an input: where a result feeds back on itself, so that rounding grows. */
+    double (*range)(const tw_call *call, int input);
     /* Adds candidates to the site, best first for its caps (op/site.h). */
     void (*variants)(struct tw_site *site);
 };

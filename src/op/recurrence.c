@@ -5,6 +5,7 @@
 #include "op/recurrence.h"
 #include "op/rows.h"
 #include <inttypes.h>
+#include <math.h>
 
 #define COMMON                                                                                     \
     {"cell", TW_ATTR_CHOICE, NULL, TW_CELL_WORDS, "formulas of a step"},                           \
@@ -213,6 +214,25 @@ static double recurrence_cost(const tw_call *call, int64_t n)
            ((double)r.units * r.gates + 20.0);
 }
 
+/* Random weights of [-1, 1) would make the steps chaotic: what is rounded differently at the first
+ * decides the last. These shrink a difference from step to step, whatever the activation. */
+static double weight_range(const tw_recurrence *r)
+{
+    return 1.0 / sqrt((double)(r->units * r->gates));
+}
+
+static double recurrence_range(const tw_call *call, int input)
+{
+    const tw_recurrence r = tw_recurrence_of(call);
+    return input == TW_REC_WEIGHT ? weight_range(&r) : 1.0;
+}
+
+static double dx_range(const tw_call *call, int input)
+{
+    const tw_recurrence r = tw_recurrence_of(call);
+    return input == TW_DREC_WEIGHT ? weight_range(&r) : input == TW_DREC_GATES ? 0.5 : 1.0;
+}
+
 static const tw_operator recurrence = {
     .name = "recurrence",
     .doc = "the steps of rnn, lstm or gru, given x times weight for all of them",
@@ -224,6 +244,7 @@ static const tw_operator recurrence = {
     .grad = recurrence_grad,
     .host = tw_recurrence_host,
     .cost = recurrence_cost,
+    .range = recurrence_range,
     .variants = tw_recurrence_variants,
 };
 
@@ -237,6 +258,7 @@ static const tw_operator recurrence_dx = {
     .infer = dx_infer,
     .host = tw_recurrence_dx_host,
     .cost = recurrence_cost,
+    .range = dx_range,
     .variants = tw_recurrence_dx_variants,
 };
 

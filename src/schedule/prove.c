@@ -29,6 +29,7 @@ typedef struct tw_trial_tensor {
     bool device, host;  /* kernels use it; references do */
     bool written, made; /* by a kernel; by a reference */
     bool given;         /* read before it is written: holds random numbers */
+    double range;       /* of these, if they are real */
     uint64_t offset;    /* in the trial's buffer */
     void *data;         /* for references */
 } tw_trial_tensor;
@@ -61,9 +62,17 @@ static tw_trial_tensor *touch(tw_trial *trial, int id)
     if (trial->place[id] < 0) {
         const tw_tensor *tensor = &trial->runner->recipe->tensor[id];
         trial->place[id] = trial->n_tensors;
-        trial->tensor[trial->n_tensors++] = (tw_trial_tensor){.id = id, .type = tensor->type};
+        trial->tensor[trial->n_tensors++] =
+            (tw_trial_tensor){.id = id, .type = tensor->type, .range = 1.0};
     }
     return &trial->tensor[trial->place[id]];
+}
+
+/* What the operator says of a reference's input. */
+static double range_of(const tw_stage *stage, const tw_reference *reference, int input)
+{
+    const tw_call *call = stage->anchor;
+    return call && reference->data == call && call->op->range ? call->op->range(call, input) : 1.0;
 }
 
 static void touch_references(tw_trial *trial)
@@ -75,6 +84,7 @@ static void touch_references(tw_trial *trial)
                 tw_trial_tensor *tensor = touch(trial, reference->in[i]);
                 tensor->host = true;
                 tensor->given |= !tensor->made;
+                tensor->range = TW_MIN(tensor->range, range_of(trial->stage, reference, i));
             }
         for (int i = 0; i < reference->n_out; i++)
             if (reference->out[i] >= 0) {
@@ -222,7 +232,8 @@ static void fill_given(const tw_trial *trial, const tw_trial_tensor *tensor, int
         else if (tw_type_size(tensor->type) == 1)
             ((uint8_t *)tensor->data)[i] = (uint8_t)(word[i % 4] >> 31);
         else
-            ((double *)tensor->data)[i] = trial->positive ? 0.1 + 0.9 * u : 2.0 * u - 1.0;
+            ((double *)tensor->data)[i] =
+                tensor->range * (trial->positive ? 0.1 + 0.9 * u : 2.0 * u - 1.0);
     }
 }
 
