@@ -124,8 +124,6 @@ typedef struct cli_session {
 } cli_session;
 /* Finds model and weights: operand is a .tw file, or the folder of a run. */
 int cli_find_model(const cli_args *args, cli_session *session);
-int cli_need_weights(const cli_args *args,
-                     const cli_session *session); /* refuses a model without any */
 int cli_open_context(cli_session *session);
 /* Opens data for what the nodes of these names need (count 0: all inputs), read as those of the
  * run were, and takes sizes of letters from them. */
@@ -135,6 +133,8 @@ int cli_open_data(const cli_args *args, cli_session *session, const char *spec, 
 int cli_load_weights(const cli_args *args, cli_session *session);
 /* Reads the model, opens the device, makes the parameters and loads weights into them. */
 int cli_open(const cli_args *args, uint64_t seed, cli_session *session);
+/* Once open: refuses a model that has weights, but of which none are given. */
+int cli_need_weights(const cli_args *args, const cli_session *session);
 void cli_close(cli_session *session);
 
 /* "..." with JSON's escapes. */

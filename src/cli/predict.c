@@ -207,11 +207,11 @@ static int run(const cli_args *args)
     if (code == CLI_DONE)
         code = cli_find_model(args, &session);
     if (code == CLI_DONE)
-        code = cli_need_weights(args, &session);
-    if (code == CLI_DONE)
         code = cli_open_context(&session);
     if (code == CLI_DONE)
         code = cli_open(args, 0, &session);
+    if (code == CLI_DONE)
+        code = cli_need_weights(args, &session);
     if (code == CLI_DONE)
         code = find_node(args, &session);
     if (code == CLI_DONE)

@@ -132,7 +132,7 @@ int cli_find_model(const cli_args *args, cli_session *session)
 
 int cli_need_weights(const cli_args *args, const cli_session *session)
 {
-    if (session->weights[0])
+    if (session->weights[0] || tw_params_count(session->params) == 0)
         return CLI_DONE;
     return cli_fail(
         CLI_USAGE,
