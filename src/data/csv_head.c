@@ -164,22 +164,37 @@ static tw_status take_field(const tw_csv *c, const char *option, field_list *lis
     return TW_OK;
 }
 
+/* The fields of "a..b", parted where both names are known: names may hold dots themselves. */
+static tw_status find_range(const tw_csv *c, const char *option, const char *text, size_t length,
+                            int *first, int *last)
+{
+    size_t cut = 0;
+    for (size_t i = 1; i + 2 < length; i++) {
+        if (text[i] != '.' || text[i + 1] != '.')
+            continue;
+        *first = find_field(c, text, i);
+        *last = find_field(c, text + i + 2, length - i - 2);
+        if (*first >= 0 && *last >= 0)
+            return TW_OK;
+        cut = cut ? cut : i;
+    }
+    if (cut == 0)
+        return fail_field(c, option, text, length, -1);
+    *first = find_field(c, text, cut);
+    *last = find_field(c, text + cut + 2, length - cut - 2);
+    return *first < 0 ? fail_field(c, option, text, cut, *first)
+                      : fail_field(c, option, text + cut + 2, length - cut - 2, *last);
+}
+
 /* "a", or "a..b" for all from a to b. */
 static tw_status take_range(const tw_csv *c, const char *option, const char *text, size_t length,
                             field_list *list)
 {
     int first = find_field(c, text, length), last = first;
-    for (size_t i = 1; first == -1 && i + 2 < length; i++)
-        if (text[i] == '.' && text[i + 1] == '.') {
-            first = find_field(c, text, i);
-            last = find_field(c, text + i + 2, length - i - 2);
-            if (first < 0)
-                return fail_field(c, option, text, i, first);
-            if (last < 0)
-                return fail_field(c, option, text + i + 2, length - i - 2, last);
-        }
-    if (first < 0)
+    if (first == -2)
         return fail_field(c, option, text, length, first);
+    if (first == -1)
+        TW_TRY(find_range(c, option, text, length, &first, &last));
     if (last < first)
         return tw_fail(c->error, TW_ERROR_NAME,
                        "%s=: column %d stands behind column %d: turn \"%.*s\" around", option,

@@ -113,7 +113,7 @@ static inline void put_text(fixture *f, const char *name, const char *text)
 }
 
 /* Opens a spec in which %s stands for the folder. */
-static tw_status open_spec(fixture *f, const char *format)
+static inline tw_status open_with(fixture *f, const char *format, const tw_dataset_options *options)
 {
     char spec[700];
     size_t length = 0;
@@ -127,7 +127,28 @@ static tw_status open_spec(fixture *f, const char *format)
     spec[length] = '\0';
     tw_dataset_destroy(&f->data);
     f->error = (tw_error){.code = TW_OK};
-    return tw_dataset_open(f->graph, spec, &f->data, &f->error);
+    return options ? tw_dataset_open_for(f->graph, spec, options, &f->data, &f->error)
+                   : tw_dataset_open(f->graph, spec, &f->data, &f->error);
+}
+
+static inline tw_status open_spec(fixture *f, const char *format)
+{
+    return open_with(f, format, NULL);
+}
+
+/* For the inputs that the named one is: as predicting opens data. */
+static inline tw_status open_input(fixture *f, const char *format, const char *name)
+{
+    return open_with(f, format, &(tw_dataset_options){.n_outputs = 1, .outputs = &name});
+}
+
+/* What the data set would write into the folder, read back. */
+static inline tw_preparation *remembered(fixture *f)
+{
+    tw_preparation *made = NULL;
+    CHECK_OK(tw_preparation_write(tw_dataset_preparation(f->data), f->folder, &f->error), f->error);
+    CHECK_OK(tw_preparation_read(f->context, f->folder, &made, &f->error), f->error);
+    return made;
 }
 
 /* The whole data set in one batch, in the order of the file. */
@@ -141,9 +162,10 @@ static inline const void *const *whole(fixture *f)
     return columns;
 }
 
-#define CHECK_FAILS(f, spec, status, part)                                                         \
+#define CHECK_FAILS(f, spec, status, part) CHECK_FAILS_WITH(f, spec, NULL, status, part)
+#define CHECK_FAILS_WITH(f, spec, options, status, part)                                           \
     do {                                                                                           \
-        CHECK(open_spec(f, spec) == (status));                                                     \
+        CHECK(open_with(f, spec, options) == (status));                                            \
         CHECK((f)->error.code == (status) && (f)->data == NULL);                                   \
         CHECK_HAS((f)->error.text, part);                                                          \
     } while (0)
