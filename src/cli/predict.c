@@ -36,13 +36,13 @@ static const char *first_node(const cli_args *args)
     return args->node ? args->node : "prediction";
 }
 
-static int find_node(const cli_args *args, const cli_session *session)
+static int find_node(const cli_session *session, const char *name, const char *option)
 {
-    if (args->images || tw_graph_find(session->graph, first_node(args)))
+    if (tw_graph_find(session->graph, name))
         return CLI_DONE;
     return cli_fail(CLI_FAILED,
-                    "%s has no node \"%s\": name the output so, or choose another with --node",
-                    session->model, first_node(args));
+                    "%s has no node \"%s\": name the output so, or choose another with %s",
+                    session->model, name, option);
 }
 
 static int open_plan(prediction *p, cli_session *session)
@@ -154,6 +154,8 @@ static int draw(const cli_args *args, cli_session *session)
     cli_images images;
     cli_inputs inputs = {.data = NULL};
     int code = images_read(&images, args->images ? args->images : first_node(args), args->range);
+    for (int i = 0; i < images.n_nodes && code == CLI_DONE; i++)
+        code = find_node(session, images.name[i], "--images");
     if (code == CLI_DONE)
         code = cli_inputs_open(&inputs, session, args, images.n_nodes, images.name);
     if (code == CLI_DONE)
@@ -212,8 +214,8 @@ static int run(const cli_args *args)
         code = cli_open(args, 0, &session);
     if (code == CLI_DONE)
         code = cli_need_weights(args, &session);
-    if (code == CLI_DONE)
-        code = find_node(args, &session);
+    if (code == CLI_DONE && !args->images)
+        code = find_node(&session, first_node(args), "--node");
     if (code == CLI_DONE)
         code = args->text         ? generate_text(args, &session, first_node(args))
                : is_picture(args) ? draw(args, &session)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 THALWEG = str(pathlib.Path(sys.argv[1]).resolve())
 EXAMPLES = pathlib.Path(sys.argv[2]).resolve()
@@ -249,6 +250,156 @@ def eval_and_predict():
     refused(1, "each sample", "predict", folder, "--data", data, "--node", "loss", *HOST)
 
 
+CHARACTERS = """thalweg 1
+x = input i32[n,t]
+y = input i32[n,t]
+one_hot(x) depth=40
+logits = dense units=40
+prediction = softmax(logits)
+loss = cross_entropy(logits, y)
+train loss=loss optimizer="adam lr=0.05" metrics=accuracy
+"""
+
+
+@test
+def sizes_of_letters():
+    model = write("letters.tw", CHARACTERS)
+    data = f"text:{write('letters.txt', 'abcdefghij' * 40)}"
+    shutil.rmtree(HERE / "letters", ignore_errors=True)
+    refused(1, "--sizes", "train", model, "--data", data, *HOST)
+    run("train", model, "--data", data, "--sizes", "t=8", "--out", "letters", *HOST)
+    check("size,t,8," in (HERE / "letters/preparation.csv").read_text(), "remembered")
+    value = json.loads(run("eval", "letters", "--data", data, "--json", *HOST).stdout)
+    check(value["samples"] == 49, value)
+    value = json.loads(run("eval", "letters", "--data", data, "--sizes", "t=10", "--json", *HOST).stdout)
+    check(value["samples"] == 39, value)
+    value = json.loads(run("eval", "letters", "--data", data + ",length=20", "--json", *HOST).stdout)  # the data's
+    check(value["samples"] == 19, value)
+    check(len(run("predict", "letters", "--data", data, *HOST).stdout.splitlines()) == 49, "predict")
+    run("train", "--resume", "letters", "--data", data, "--epochs", 2, *HOST)
+    check("size,t,8," in (HERE / "letters/preparation.csv").read_text(), "resumed")
+    refused(1, "where t is 5", "eval", "letters", "--data", data + ",length=20", "--sizes", "t=5", *HOST)
+    refused(1, "not a letter", "train", model, "--data", data, "--sizes", "eight", *HOST)
+    refused(1, "t=0", "train", model, "--data", data, "--sizes", "t=0", *HOST)
+    refused(1, "n is the batch", "train", model, "--data", data, "--sizes", "n=8", *HOST)
+    refused(2, "--sizes", "train", model, "--data", data, "--sizes", "t=8," * 400, *HOST)
+    plain = write("plain.tw", MLP.replace("f32[n,3]", "f32[n,t]").replace("dense(x)", "reshape(x) shape=n,3\ndense"))
+    _, points_spec = points()
+    run("train", plain, "--data", points_spec, *HOST)  # columns tell
+    refused(1, "--sizes t=32", "print", plain, "--memory", *HOST)
+    check("MB" in run("print", plain, "--memory", "--sizes", "t=3", *HOST).stdout, "memory")
+    check("f32[n,3]" in run("print", plain, "--summary", "--sizes", "t=3").stdout, "summary")
+    check("f32[n,?]" in run("print", plain, "--summary").stdout, "summary without")
+    refused(1, "--sizes", "bench", plain, "--batch", 4, *HOST)
+    check("a step" in run("bench", plain, "--batch", 4, "--sizes", "t=3", *HOST).stdout, "bench")
+    (HERE / "letters/preparation.csv").write_text("damaged")
+    refused(1, "preparation.csv", "eval", "letters", "--data", data, *HOST)
+
+
+@test
+def writes_text():
+    model = write("letters.tw", CHARACTERS)
+    text = "the quick brown fox\njumps over a l\u00e4zy dog. " * 30
+    data = f"text:{write('fox.txt', text)},length=16"
+    shutil.rmtree(HERE / "fox", ignore_errors=True)
+    run("train", model, "--data", data + ",part=train", "--test", data + ",part=test", "--epochs", 20, "--out", "fox",
+        *HOST)
+    names = (HERE / "fox/classes.txt").read_text().splitlines()
+    check(names[0] == "\\n" and names[-1] == "\u00e4" and len(names) == len(set(text)), names)
+
+    def written(*more, prompt="the "):
+        return run("predict", "fox", "--text", prompt, "--length", 40, *HOST, *more).stdout
+
+    one = written()
+    check(one == written("--seed", 0) and one != written("--seed", 1), "the same seed, the same text")
+    check(one.startswith("the ") and len(one) == 45 and one.endswith("\n"), repr(one))
+    best = written("--temperature", 0)
+    check(best == written("--top-k", 1, "--seed", 7) == written("--temperature", 0.001), "the most probable")
+    check(len(set(written("--top-k", 3, "--seed", 2, "--temperature", 9))) <= len(names), "few")
+    # This model looks at the last character alone: what stands before it, and how much, changes nothing.
+    ends = {written("--temperature", 0, prompt=p)[len(p):] for p in ("a", "dog. a", "over the brown fox jumps a")}
+    check(len(ends) == 1, ends)
+    check(len(run("predict", "fox", "--text", "\u00e4", *HOST).stdout) == 202, "default length")
+    refused(1, '"Q" is none', "predict", "fox", "--text", "Quick", *HOST)
+    refused(2, "--text is empty", "predict", "fox", "--text", "", *HOST)
+    refused(2, "not both", "predict", "fox", "--text", "a", "--data", data, *HOST)
+    refused(2, "not both", "predict", "fox", "--text", "a", "--out", "y.npy", *HOST)
+    refused(2, "are for --text", "predict", "fox", "--data", data, "--temperature", 2, *HOST)
+    refused(2, "from 0", "predict", "fox", "--text", "a", "--temperature", "-1", *HOST)
+    refused(2, "from 0", "predict", "fox", "--text", "a", "--temperature", "warm", *HOST)
+    refused(2, "at least 1", "predict", "fox", "--text", "a", "--top-k", 0, *HOST)
+    refused(1, "no probabilities", "predict", "fox", "--text", "a", "--node", "logits", *HOST)
+    refused(1, "no vocabulary", "predict", model, "--weights", "fox/weights.safetensors", "--text", "a", *HOST)
+    write("other.txt", "the cat ")
+    run("eval", "fox", "--data", f"text:{HERE}/other.txt,length=4", *HOST)
+    write("other.txt", "a Cat, a cat")
+    refused(1, '"C"', "eval", "fox", "--data", f"text:{HERE}/other.txt,length=4", *HOST)
+    run("eval", "fox", "--data", f"text:{HERE}/other.txt,length=4,unknown=drop", *HOST)
+    folder, _ = trained("numbers")
+    refused(1, "classes.txt", "predict", folder, "--text", "a", *HOST)
+
+
+@test
+def writes_text_behind_windows():
+    model = write("window.tw", CHARACTERS.replace("x = input i32[n,t]", "x = input i32[n,4]")
+                  .replace("y = input i32[n,t]", "y = input i32[n]").replace("logits =", "flatten\nlogits ="))
+    data = f"text:{write('digits.txt', '0123456789' * 50)},step=1"
+    shutil.rmtree(HERE / "window", ignore_errors=True)
+    run("train", model, "--data", data, "--epochs", 5, "--out", "window", *HOST)
+    out = run("predict", "window", "--text", "3456", "--length", 12, "--temperature", 0, *HOST).stdout
+    check(out == "3456789012345678\n", out)
+    refused(1, "has 3 characters, but this model tells what follows 4", "predict", "window", "--text", "345", *HOST)
+
+
+@test
+def series_of_a_table():
+    model = write("series.tw", """thalweg 1
+x = input f32[n,6,2]
+y = input f32[n]
+flatten(x)
+prediction = dense units=1
+reshape shape=n
+loss = mse(reshape_1, y)
+train loss=loss optimizer="adam lr=0.02"
+""")
+    rows = [f"day {i},{500 + 100 * (i % 7)},{0.001 * (i % 5)}" for i in range(300)]
+    write("series.csv", "day,load,wind\n" + "\n".join(rows) + "\n")
+    data = "csv:series.csv,label=load,columns=load..wind,window=6"
+    shutil.rmtree(HERE / "series", ignore_errors=True)
+    run("train", model, "--data", data + ",normalize=all,part=train", "--test", data + ",part=test", "--epochs", 30,
+        "--out", "series", *HOST)
+    rows = [json.loads(line) for line in (HERE / "series/log.jsonl").read_text().splitlines()]
+    check(rows[-1]["test_loss"] < 0.1, rows[-1])
+    check(len((HERE / "series/preparation.csv").read_text().splitlines()) == 4, "two columns, one label")
+    value = json.loads(run("eval", "series", "--data", data + ",part=test", "--json", *HOST).stdout)
+    check(abs(value["loss"] - rows[-1]["test_loss"]) < 1e-6, value)
+    check(len(run("predict", "series", "--data", "csv:series.csv,window=6", *HOST).stdout.splitlines()) == 295, "predict")
+    refused(1, "needs 7", "train", model, "--data", "csv:" + str(write("few.csv", "load,wind\n1,2\n")) +
+            ",label=load,window=6", *HOST)
+
+
+@test
+def balanced_weights():
+    model = write("balanced.tw", MLP.replace("classes=2\n", "classes=2\nweight = input f32[n]\n")
+                  .replace("(logits, label)", "(logits, label, weight)"))
+    _, data = points()
+    shutil.rmtree(HERE / "balanced", ignore_errors=True)
+    run("train", model, "--data", data + ",weights=balanced", "--out", "balanced", *HOST)
+    check("class,0," in (HERE / "balanced/preparation.csv").read_text(), "remembered")
+    run("eval", "balanced", "--data", data + ",weights=balanced", *HOST)
+    run("predict", "balanced", "--data", data, *HOST)
+    refused(1, "no further input", "train", "mlp.tw", "--data", data + ",weights=balanced", *HOST)
+    good = make_idx("weighed")
+    images = write("images.tw", (EXAMPLES / "mnist_cnn.tw").read_text().replace("(logits, label)", "(logits, label, weight)")
+                   .replace("label = input", "weight = input f32[n]\nlabel = input"))
+    text = images.read_text().splitlines()
+    at = next(i for i, line in enumerate(text) if line.startswith("weight ="))
+    text[at], text[at + 1] = text[at + 1], text[at]
+    images.write_text("\n".join(text) + "\n")
+    run("train", images, "--data", f"idx:{good}:train,weights=balanced", "--steps", 1, "--batch", 2, *HOST)
+    refused(1, "must be balanced", "train", images, "--data", f"idx:{good}:train,weights=odd", *HOST)
+
+
 @test
 def bench():
     row = json.loads(run("bench", EXAMPLES / "regression.tw", "--batch", 10, "--json", *HOST).stdout)
@@ -387,6 +538,133 @@ def full_disk():
     with open("/dev/full", "w") as full:
         done = subprocess.run([THALWEG, "ops"], stdout=full, stderr=subprocess.PIPE, text=True)
     check(done.returncode == 1 and "could not be written" in done.stderr, done.stderr)
+
+
+# ---- pictures ----
+
+PICTURES = """thalweg 1
+x = input f32[n,16]
+shift = parameter f32[16] init=zeros
+prediction = add(x, shift)
+nought = fill value=0
+image = reshape(prediction) shape=n,4,4,1
+black = mul(image, nought)
+red = concat(image, black, black) axis=-1
+noise = random_uniform() shape=n,8,8,1
+three = dense(x) units=3 trainable=no
+loss = mse(prediction, x)
+train loss=loss optimizer="sgd lr=0.1"
+"""
+
+
+def read_png(path):
+    """Width, height, and rows of pixels as tuples (PNG specification, 8 bits, not interlaced)."""
+    raw = path.read_bytes()
+    check(raw[:8] == b"\x89PNG\r\n\x1a\n", raw[:8])
+    at, packed = 8, b""
+    while at < len(raw):
+        length, kind = struct.unpack(">I4s", raw[at:at + 8])
+        body = raw[at + 8:at + 8 + length]
+        if kind == b"IHDR":
+            width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", body)
+            check(bits == 8 and colour in (0, 2) and not interlaced, body)
+        packed += body if kind == b"IDAT" else b""
+        at += length + 12
+    size = 3 if colour == 2 else 1
+    data, rows, above = zlib.decompress(packed), [], bytes(width * size)
+    for y in range(height):
+        kind, *line = data[y * (width * size + 1):(y + 1) * (width * size + 1)]
+        for i, byte in enumerate(line):
+            left, corner = (line[i - size], above[i - size]) if i >= size else (0, 0)
+            nearest = min((abs(above[i] - corner), 0, left), (abs(left - corner), 1, above[i]),
+                          (abs(left + above[i] - 2 * corner), 2, corner))[2]
+            line[i] = (byte + (0, left, above[i], (left + above[i]) // 2, nearest)[kind]) % 256
+        rows.append([tuple(line[i:i + size]) for i in range(0, len(line), size)])
+        above = line
+    return width, height, rows
+
+
+def picture_run():
+    """Twelve samples of 4 x 4 equal pixels, sample i of 20 i / 255; the last two beyond 0 and 1. The weights stay 0."""
+    levels = [20 * i / 255 for i in range(10)] + [-1, 2]
+    data = npy("levels.npy", "<f4", "(12, 16)", b"".join(struct.pack("<16f", *[v] * 16) for v in levels))
+    model = write("pictures.tw", PICTURES)
+    shutil.rmtree(HERE / "drawn", ignore_errors=True)
+    done = subprocess.run([THALWEG, "train", model, "--data", f"npy:{data}", "--epochs", "2", "--batch", "5", "--out",
+                           "drawn", "--images", "x,prediction", *HOST], capture_output=True, text=True, cwd=HERE)
+    if "build it with libpng" in done.stderr:
+        raise Skip("a build without libpng")
+    check(done.returncode == 0, done.stderr)
+    return f"npy:{data}"
+
+
+@test
+def pictures_of_training():
+    data = picture_run()
+    check(sorted(p.name for p in (HERE / "drawn/images").iterdir()) == ["0001.png", "0002.png"], "a picture an epoch")
+    width, height, rows = read_png(HERE / "drawn/images/0002.png")
+    # 12 samples, 10 a row, each node a row in turn; 4 x 4 pixels become 64 x 64, 2 pixels lie between
+    check((width, height) == (10 * 66 + 2, 4 * 66 + 2), f"{width} x {height}")
+    for row in (0, 1):
+        for i in range(10):
+            check(rows[2 + 66 * row][2 + 66 * i] == rows[65 + 66 * row][65 + 66 * i] == (20 * i,), f"sample {i}")
+            check(rows[1 + 66 * row][2 + 66 * i] == (255,), "between")
+        check(rows[2 + 66 * (row + 2)][2] == (0,) and rows[2 + 66 * (row + 2)][2 + 66] == (255,), "held to 0 and 255")
+        check(rows[2 + 66 * (row + 2)][2 + 66 * 2] == (255,), "nothing")
+    run("train", "--resume", "drawn", "--data", data, "--epochs", 3, "--images", "noise", *HOST)
+    run("train", "--resume", "drawn", "--data", data, "--epochs", 4, "--images", "noise", *HOST)
+    first, second = ((HERE / f"drawn/images/{name}.png").read_bytes() for name in ("0003", "0004"))
+    check(first == second, "random nodes draw the same in every epoch")
+
+
+@test
+def pictures_of_predictions():
+    data = picture_run()
+    run("predict", "drawn", "--data", data, "--out", "grey.png", *HOST)
+    width, height, rows = read_png(HERE / "grey.png")
+    check((width, height) == (662, 134) and rows[2][2 + 66 * 3] == (60,), f"{width} x {height}")
+    run("predict", "drawn", "--data", data, "--images", "x,red", "--samples", 3, "--range=-1,1", "--out", "red.png", *HOST)
+    width, height, rows = read_png(HERE / "red.png")
+    check((width, height) == (3 * 66 + 2, 2 * 66 + 2), f"{width} x {height}")
+    level = 128 + 20  # of 2 * 20 / 255 over -1 to 1
+    check(rows[2][2 + 66 * 2] == (level,) * 3 and rows[68][2 + 66 * 2] == (level, 128, 128), rows[68][2 + 66 * 2])
+    for seed, name in ((1, "a"), (1, "b"), (2, "c")):
+        run("predict", "drawn", "--samples", 7, "--images", "noise", "--seed", seed, "--out", f"{name}.png", *HOST)
+    a, b, c = ((HERE / f"{name}.png").read_bytes() for name in "abc")
+    check(a == b != c and read_png(HERE / "a.png")[:2] == (7 * 66 + 2, 68), "noise by seed")
+    run("predict", "drawn", "--samples", 300, "--node", "noise", "--out", "noise.npy", *HOST)
+    raw = (HERE / "noise.npy").read_bytes()
+    numbers = struct.unpack(f"<{300 * 64}f", raw[-300 * 256:])
+    check(b"(300, 8, 8, 1,)" in raw[:128] and len(set(numbers)) > 19000 and 0 <= min(numbers) < 0.01, "numbers")
+    check(len(run("predict", "drawn", "--data", data, "--samples", 7, *HOST).stdout.splitlines()) == 7, "the first 7")
+
+
+@test
+def bad_pictures():
+    data = picture_run()
+    predict = ["predict", "drawn", "--data", data, *HOST]
+    train = ["train", "pictures.tw", "--data", data, *HOST]
+    refused(1, "no node \"nose\"", *predict, "--images", "x,nose", "--out", "p.png")
+    refused(1, "[n,3]", *predict, "--images", "three", "--out", "p.png")
+    refused(1, "each sample", *predict, "--images", "x,loss", "--out", "p.png")
+    refused(2, "comma", *predict, "--images", "x,,noise", "--out", "p.png")
+    refused(2, "--out", *predict, "--images", "x")
+    refused(2, "not both", *predict, "--images", "x", "--node", "x", "--out", "p.png")
+    refused(2, "black", *predict, "--range", "1,0", "--out", "p.png")
+    refused(2, "pictures", *predict, "--range", "0,1", "--out", "p.npy")
+    refused(1, "only 12", *predict, "--samples", 13, "--out", "p.png")
+    refused(1, "nowhere/p.png", *predict, "--out", "nowhere/p.png")
+    refused(2, "give --data", "predict", "drawn", "--samples", 3, "--out", "p.png", *HOST)
+    refused(2, "--samples", "predict", "drawn", *HOST)
+    refused(1, "fewer", "predict", "drawn", "--samples", 500000, "--images", "noise", "--out", "p.png", *HOST)
+    refused(2, "--out", *train, "--images", "x")
+    refused(2, "--images", *train, "--range", "0,1")
+    refused(1, "did you mean noise", *train, "--images", "nose", "--out", "bad")
+    refused(1, "no picture", *train, "--images", "three", "--out", "bad")
+    (HERE / "blocked").mkdir()
+    write("blocked/images", "")
+    refused(1, "blocked/images", *train, "--images", "x", "--out", "blocked")
+    check(not list(HERE.glob("*.part")) and not (HERE / "p.png").exists(), "parts of files stay")
 
 
 # ---- bad models ----
