@@ -136,6 +136,22 @@ int32_t tw_node_shape(const tw_node *node, int64_t dim[TW_MAX_RANK])
     return node->shape.rank;
 }
 
+tw_status tw_node_shape_for(const tw_node *node, const char *sizes, int64_t dim[TW_MAX_RANK],
+                            int32_t *rank, tw_error *error)
+{
+    int64_t size[26] = {0};
+    TW_TRY(tw_sizes_parse(sizes, size, error));
+    for (int i = 0; i < node->shape.rank; i++) {
+        tw_dim bound = node->shape.dim[i];
+        for (int k = 0; k < 26; k++)
+            if (size[k])
+                bound = tw_dim_bind(bound, 1u << k, size[k]);
+        dim[i] = tw_dim_fixed(bound) ? bound.scale : -1;
+    }
+    *rank = node->shape.rank;
+    return TW_OK;
+}
+
 bool tw_is_input(const tw_call *call)
 {
     return strcmp(call->op->name, "input") == 0;
@@ -182,7 +198,7 @@ tw_status tw_input_expect_classes(tw_node *node, int64_t classes, tw_error *erro
     if (attr->i <= classes)
         return TW_OK;
     return tw_fail(error, TW_ERROR_SHAPE,
-                   "labels of %s are from 0 to %lld by its classes=%lld, but there are only %lld "
-                   "classes here",
+                   "values of %s are from 0 to %lld by its classes=%lld, but must be below %lld "
+                   "here",
                    node->name, (long long)attr->i - 1, (long long)attr->i, (long long)classes);
 }
