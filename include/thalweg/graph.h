@@ -65,6 +65,10 @@ TW_API TW_NODISCARD tw_status tw_graph_check(const tw_graph *graph, tw_error *er
 TW_API const char *tw_node_name(const tw_node *node);
 TW_API tw_type tw_node_type(const tw_node *node);
 TW_API int32_t tw_node_shape(const tw_node *node, int64_t dim[TW_MAX_RANK]); /* returns the rank */
+/* The same with letters of these sizes ("t=28 s=10"). Errors: NAME, SHAPE (of sizes). */
+TW_API TW_NODISCARD tw_status tw_node_shape_for(const tw_node *node, const char *sizes,
+                                                int64_t dim[TW_MAX_RANK], int32_t *rank,
+                                                tw_error *error);
 
 /* The inputs, in order: count, and each. */
 TW_API int32_t tw_graph_input_count(const tw_graph *graph);

@@ -43,15 +43,18 @@ static void print_operator(const char *line, size_t length)
     printf("%-18.*s", (int)strcspn(start, " (\n"), start);
 }
 
-static void print_nodes(const tw_graph *graph, const char *text)
+static int print_nodes(const cli_args *args, const tw_graph *graph, const char *text)
 {
+    tw_error error;
     printf("%-24s %-18s %s\n", "node", "operator", "shape");
     for (const char *line = text; *line;) {
         const size_t length = strcspn(line, "\n");
         const tw_node *node = node_of_line(graph, line, length);
         if (node) {
             int64_t dim[TW_MAX_RANK];
-            const int32_t rank = tw_node_shape(node, dim);
+            int32_t rank = 0;
+            if (tw_node_shape_for(node, args->sizes, dim, &rank, &error) != TW_OK)
+                return cli_error(&error, NULL);
             printf("%-24s ", tw_node_name(node));
             print_operator(line, length);
             printf(" %s", tw_type_name(tw_node_type(node)));
@@ -60,6 +63,7 @@ static void print_nodes(const tw_graph *graph, const char *text)
         }
         line += length + (line[length] == '\n');
     }
+    return CLI_DONE;
 }
 
 static void print_params(const tw_params *params)
@@ -82,16 +86,17 @@ static void print_params(const tw_params *params)
 }
 
 /* Sizes need no device: the host serves for the parameters. */
-static int print_summary(cli_session *session, const char *text)
+static int print_summary(const cli_args *args, cli_session *session, const char *text)
 {
     tw_error error;
     if (tw_device_open(session->context, "host", &session->device, &error) != TW_OK)
         return cli_error(&error, NULL);
     if (tw_params_create(session->graph, session->device, 0, &session->params, &error) != TW_OK)
         return cli_error(&error, session->model);
-    print_nodes(session->graph, text);
-    print_params(session->params);
-    return CLI_DONE;
+    const int code = print_nodes(args, session->graph, text);
+    if (code == CLI_DONE)
+        print_params(session->params);
+    return code;
 }
 
 static int print_memory(const cli_args *args, cli_session *session)
@@ -133,7 +138,7 @@ static int print(const cli_args *args, cli_session *session)
         return cli_error(&error, session->model);
     int code = CLI_DONE;
     if (args->summary)
-        code = print_summary(session, text);
+        code = print_summary(args, session, text);
     else
         fputs(text, stdout);
     tw_text_free(session->context, &text);

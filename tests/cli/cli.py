@@ -275,7 +275,7 @@ def sizes_of_letters():
     check(value["samples"] == 39, value)
     value = json.loads(run("eval", "letters", "--data", data + ",length=20", "--json", *HOST).stdout)  # the data's
     check(value["samples"] == 19, value)
-    check(len(run("predict", "letters", "--data", data, *HOST).stdout.splitlines()) == 49, "predict")
+    check(len(run("predict", "letters", "--data", data, *HOST).stdout.splitlines()) == 50, "predict: what follows the last is not needed")
     run("train", "--resume", "letters", "--data", data, "--epochs", 2, *HOST)
     check("size,t,8," in (HERE / "letters/preparation.csv").read_text(), "resumed")
     refused(1, "where t is 5", "eval", "letters", "--data", data + ",length=20", "--sizes", "t=5", *HOST)
