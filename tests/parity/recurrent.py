@@ -56,8 +56,8 @@ def sizes(**more):
 # ---- cases ----
 
 def plain(name, cell, attributes="", sequences=False, layers=1, t=T, torch_sizes=None, keras_options=None,
-          forth=lambda e, x: x, back=lambda e, y: y):
-    """One or more layers, last output or all of them. forth and back: what is done to time around PyTorch's layer."""
+          backwards=False):
+    """One or more layers, last output or all of them. thalweg's sequences keep the order of x, Keras's go backwards."""
     operator, own, make_torch, make_keras = CELLS[cell]
     names = "abc"[:layers]
     lines, before = [], "x"
@@ -72,9 +72,9 @@ def plain(name, cell, attributes="", sequences=False, layers=1, t=T, torch_sizes
         layer, y = make_torch(e, **sizes(num_layers=layers, **torch_sizes or {})), e.nn.Linear(U, OUT)
 
         def loss(x, label):
-            out, _ = torch_run(e, layer, forth(e, x))
+            out, _ = torch_run(e, layer, x.flip(1) if backwards else x)
             out = out[:, :, 0] if sequences else out[:, -1, 0]
-            return e.mse(y(back(e, out)), label)
+            return e.mse(y(out.flip(1) if backwards and sequences else out), label)
         return {" ".join(names): layer, "y": y}, loss
 
     def keras(e):
@@ -84,7 +84,7 @@ def plain(name, cell, attributes="", sequences=False, layers=1, t=T, torch_sizes
         def loss(x, label):
             for layer in made.values():
                 x = layer(x)
-            return e.mse(y(x), label)
+            return e.mse(y(e.ops.flip(x, 1) if backwards and sequences else x), label)
         return {**made, "y": y}, loss
     return Case(f"{cell}_{name}", "\n".join(lines), data, make_torch and torch, keras)
 
@@ -235,7 +235,6 @@ def only_keras(name, operator, own, make):
 
 
 def cases():
-    flip = lambda e, x: x.flip(1)
     for cell in CELLS:
         yield plain("last", cell)
         yield plain("sequences", cell, sequences=True)
@@ -243,9 +242,9 @@ def cases():
         yield plain("stacked_sequences", cell, layers=2, sequences=True)
         yield plain("one_step", cell, t=1)
         yield plain("no_bias", cell, " bias=no", torch_sizes={"bias": False}, keras_options={"use_bias": False})
-        yield plain("reverse", cell, " reverse=yes", keras_options={"go_backwards": True}, forth=flip)
-        yield plain("reverse_sequences", cell, " reverse=yes", sequences=True, keras_options={"go_backwards": True},
-                    forth=flip)
+        for sequences in (False, True):
+            yield plain("reverse_sequences" if sequences else "reverse", cell, " reverse=yes", sequences,
+                        keras_options={"go_backwards": True}, backwards=True)
         for how in ("concat", "sum", "mul", "ave"):
             yield bidirectional(cell, how, False)
             yield bidirectional(cell, how, True)
