@@ -43,17 +43,23 @@ typedef struct tw_dataset_options {
     const char *const *outputs;
 } tw_dataset_options;
 
-/* Opens a data set by its SPEC (docs/data.md):
- *   idx:DIR:train|test      MNIST's files, plain or .gz      cifar10:DIR:train|test   binary
- * batches npy:X.npy,Y.npy         one file a column, v1 to v3      csv:FILE,label=COLUMN    header
- * line, quotes; the label random:COUNT            fitting graph's inputs, seeded may be words graph
- * says what the columns must become (types, shapes, classes=); borrowed for the call. Columns bind
- * to inputs in order, spare ones are dropped, shapes with equal counts reshape, u8 pixels into
- * float divide by 255, labels are bounded by classes= and become one-hot for float[n,k]. A graph
- * with one input and two columns (an autoencoder's) takes the first. All data are read and checked
- * here. Errors: SYNTAX (spec), FILE, FORMAT (truncated, mislabelled, absurd sizes), UNSUPPORTED (a
- * type that is not read), DATA (label out of range, NaN with its row), TYPE (words for numbers),
- * SHAPE, NAME (of a CSV column), MEMORY, and the graph's first error. */
+/* Opens a data set by its SPEC, of which docs/data.md tells all options:
+ *
+ *     idx:DIR:train|test       MNIST's files, plain or gzipped
+ *     cifar10:DIR:train|test   CIFAR-10's binary batches
+ *     npy:X.npy,Y.npy          NumPy arrays, one file a column
+ *     csv:FILE,label=COLUMN    a table: numbers, and labels that may be words; series in windows
+ *     text:FILE,length=T       windows of characters, and the characters that follow
+ *     random:COUNT             made-up data that fit the graph's inputs, by a seed
+ *
+ * and ",weights=balanced" behind any that has labels. The graph, borrowed for the call, says what
+ * the columns must become (types, shapes, classes=). Columns bind to inputs in order, spare ones
+ * are dropped, shapes with equal counts reshape, u8 pixels into float divide by 255, labels are
+ * bounded by classes= and become one-hot for float[n,k]. A graph with one input and two columns (an
+ * autoencoder's) takes the first. All data are read and checked here. Errors: SYNTAX (spec), FILE,
+ * FORMAT (truncated, mislabelled, absurd sizes), UNSUPPORTED (a type that is not read), DATA (label
+ * out of range, NaN with its row, an unknown character), TYPE (words for numbers), SHAPE, NAME (of
+ * a CSV column), MEMORY, and the graph's first error. */
 TW_API TW_NODISCARD tw_status tw_dataset_open(tw_graph *graph, const char *spec,
                                               tw_dataset **dataset, tw_error *error);
 /* The same with options (NULL: none). Errors: as above; NAME (no such node). */

@@ -19,7 +19,8 @@ static void overview(void)
            "  idx:DIR:train|test      MNIST's files, plain or gzipped\n"
            "  cifar10:DIR:train|test  CIFAR-10's binary batches\n"
            "  npy:X.npy,Y.npy         NumPy arrays, one for each input of the model\n"
-           "  csv:FILE,label=COLUMN   numbers with a header line\n"
+           "  csv:FILE,label=COLUMN   numbers with a header line; a series: ,window=ROWS\n"
+           "  text:FILE,length=T      windows of T characters\n"
            "  random                  random numbers that fit the model's inputs\n\n"
            "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no usable device, 130 interrupted.\n");
 }

@@ -360,12 +360,13 @@ const cli_command cli_train = {
     "train",
     "MODEL.tw",
     "Trains a model",
-    "The folder of --out receives model.tw, weights.safetensors, state.safetensors, classes.txt "
-    "and log.jsonl\n"
-    "after each epoch. --images NAME,... adds images/0001.png, ...: these nodes for the first "
-    "samples of the test\n"
-    "(else training) data, with the same random numbers each time. Ctrl-C finishes the step, "
-    "saves, and exits with 130.\n"
+    "The folder of --out receives model.tw, weights.safetensors, state.safetensors and log.jsonl "
+    "after each epoch,\n"
+    "and what eval and predict read data by: classes.txt, preparation.csv. --images NAME,... adds "
+    "images/0001.png, ...:\n"
+    "these nodes for the first samples of the test (else training) data, with the same random "
+    "numbers each time.\n"
+    "Ctrl-C finishes the step, saves, and exits with 130.\n"
     "--folds K cuts the data into K parts, at random by --seed and alike in their classes "
     "(--shuffle "
     "no: runs of\n"
