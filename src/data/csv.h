@@ -69,11 +69,19 @@ tw_status tw_csv_options(tw_csv *csv, const char *rest);
 /* Opens the file and reads its first record, which tells the columns; *pending: that record is
  * data. */
 tw_status tw_csv_begin(tw_csv *csv, bool *pending);
-/* Whether the classes are told, and then by which target. */
+/* csv_fields.c: finds the inputs and the labels among the file's columns, whose names are known.
+ * Errors: NAME, FORMAT. */
+tw_status tw_csv_fields(tw_csv *csv);
+/* csv_head.c: whether the classes are told, and then by which target. */
 tw_status tw_csv_take_classes(tw_csv *csv);
 
-/* csv_columns.c: fills what is missing, standardises, and makes the table's columns of the rows.
- * Errors: DATA, MEMORY. */
+/* csv_values.c: means and deviations of the training, which are those of the first `rows` rows or
+ * what a run remembers, into the table's preparation. Errors: DATA, MEMORY. */
+tw_status tw_csv_measure(tw_csv *csv, int64_t rows);
+/* Fills what is missing, and standardises. Errors: DATA. */
+tw_status tw_csv_fill(tw_csv *csv);
+
+/* csv_columns.c: makes the table's columns of the rows. Errors: DATA, MEMORY. */
 tw_status tw_csv_columns(tw_csv *csv);
 
 /* The name of a field for sentences, "column 2" without a header; in a buffer of TW_CSV_SHOWN. */

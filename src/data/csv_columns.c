@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the rows of a CSV file to columns of data: which rows or windows are samples, what stands in
-// for missing values, and standardisation. Means and deviations are those of the training: of the
-// rows that part=train would take, or as a run remembers them.
+// From the rows of a CSV file to columns of data: which rows or windows are samples.
 #include "data/csv.h"
 
 #include <math.h>
@@ -53,163 +51,6 @@ static tw_status find_samples(const tw_csv *c, samples *s)
                    "'%s': part=%s of %lld samples holds none; give another "
                    "split=",
                    c->path, c->part.test ? "test" : "train", (long long)s->count);
-}
-
-/* ---- means and deviations ---- */
-
-/* Of the values that are not missing: n of them, `step` floats or doubles apart. */
-static int64_t measure_floats(const float *values, int64_t rows, int64_t step, tw_statistic *out)
-{
-    int64_t n = 0;
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < rows; i++)
-        if (!isnan(values[i * step])) {
-            sum += (double)values[i * step];
-            n++;
-        }
-    out->mean = n ? sum / (double)n : 0;
-    for (int64_t i = 0; i < rows; i++)
-        if (!isnan(values[i * step]))
-            squares +=
-                ((double)values[i * step] - out->mean) * ((double)values[i * step] - out->mean);
-    out->deviation = n ? sqrt(squares / (double)n) : 0;
-    return n;
-}
-
-static void measure_doubles(const double *values, int64_t rows, int64_t step, tw_statistic *out)
-{
-    int64_t n = 0;
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < rows; i++)
-        if (!isnan(values[i * step])) {
-            sum += values[i * step];
-            n++;
-        }
-    out->mean = n ? sum / (double)n : 0;
-    for (int64_t i = 0; i < rows; i++)
-        if (!isnan(values[i * step]))
-            squares += (values[i * step] - out->mean) * (values[i * step] - out->mean);
-    out->deviation = n ? sqrt(squares / (double)n) : 0;
-}
-
-/* A constant column is only shifted. */
-static double scale_of(double deviation)
-{
-    return deviation > 0 && isfinite(deviation) ? deviation : 1;
-}
-
-static tw_status measure_inputs(tw_csv *c, const samples *s)
-{
-    tw_preparation *p = &c->table->preparation;
-    char name[TW_CSV_SHOWN];
-    for (int k = 0; k < c->width; k++) {
-        tw_statistic *column = &p->columns[k];
-        const int64_t n = measure_floats(c->matrix + k, s->train_rows, c->width, column);
-        column->name = c->names ? c->names[c->input[k]] : "";
-        column->deviation = c->normalize == TW_NORMALIZE_NO ? 0 : scale_of(column->deviation);
-        if (n == 0)
-            return tw_fail(c->error, TW_ERROR_DATA,
-                           "'%s': every value of column %d (%s) is missing", c->path,
-                           c->input[k] + 1, tw_csv_field_name(c, c->input[k], name));
-    }
-    return TW_OK;
-}
-
-static void measure_labels(tw_csv *c, const samples *s)
-{
-    tw_preparation *p = &c->table->preparation;
-    for (int k = 0; k < c->n_targets; k++) {
-        tw_statistic *label = &p->labels[k];
-        measure_doubles(c->numbers + k, s->train_rows, c->n_targets, label);
-        label->name = c->names ? c->names[c->target[k]] : "";
-        label->deviation = scale_of(label->deviation);
-    }
-    p->n_labels = c->n_targets;
-}
-
-/* Those of the training. normalize= may be left out then. */
-static tw_status take_given(tw_csv *c, const tw_preparation *given)
-{
-    tw_preparation *p = &c->table->preparation;
-    if (given->n_columns != c->width)
-        return tw_fail(c->error, TW_ERROR_DATA,
-                       "'%s' gives %d columns of inputs, but the model was trained on %d: name "
-                       "these by columns=",
-                       c->path, c->width, given->n_columns);
-    const bool was = given->columns[0].deviation > 0;
-    if (c->normalize_given && (c->normalize != TW_NORMALIZE_NO) != was)
-        return tw_fail(c->error, TW_ERROR_DATA,
-                       "'%s': the model was trained %s normalize=; leave it out, the training's is "
-                       "taken",
-                       c->path, was ? "with" : "without");
-    for (int k = 0; k < c->width; k++) {
-        p->columns[k] = given->columns[k];
-        const char *name = given->columns[k].name;
-        p->columns[k].name = tw_arena_text(&c->table->arena, name, strlen(name));
-        if (!p->columns[k].name)
-            return tw_fail_memory(c->error);
-    }
-    for (int k = 0; k < c->n_targets && k < given->n_labels; k++) {
-        p->labels[k] = given->labels[k];
-        p->labels[k].name = c->names ? c->names[c->target[k]] : "";
-        p->n_labels = k + 1;
-    }
-    return TW_OK;
-}
-
-static tw_status find_statistics(tw_csv *c, const samples *s)
-{
-    tw_preparation *p = &c->table->preparation;
-    const tw_preparation *given = c->table->given;
-    p->columns = tw_arena_alloc(&c->table->arena, (size_t)c->width * sizeof *p->columns);
-    p->labels = tw_arena_alloc(&c->table->arena, (size_t)c->n_targets * sizeof *p->labels);
-    if (!p->columns || !p->labels)
-        return tw_fail_memory(c->error);
-    p->n_columns = c->width;
-    if (given && given->n_columns > 0)
-        return take_given(c, given);
-    TW_TRY(measure_inputs(c, s));
-    if (c->normalize == TW_NORMALIZE_ALL)
-        measure_labels(c, s);
-    return TW_OK;
-}
-
-/* ---- values ---- */
-
-static tw_status fill_missing(tw_csv *c)
-{
-    char name[TW_CSV_SHOWN];
-    for (int k = 0; k < c->width; k++) {
-        float *value = c->matrix + k, last = NAN;
-        const float mean = (float)c->table->preparation.columns[k].mean;
-        for (int64_t i = 0; i < c->count; i++, value += c->width) {
-            if (isnan(*value))
-                *value = c->missing == TW_MISSING_MEAN ? mean : last;
-            if (isnan(*value))
-                return tw_fail(c->error, TW_ERROR_DATA,
-                               "'%s': missing=last finds no value before that of row %lld in "
-                               "column %d (%s)",
-                               c->path, (long long)i + 1, c->input[k] + 1,
-                               tw_csv_field_name(c, c->input[k], name));
-            last = *value;
-        }
-    }
-    return TW_OK;
-}
-
-static void normalize_values(tw_csv *c)
-{
-    const tw_preparation *p = &c->table->preparation;
-    for (int k = 0; k < c->width; k++)
-        for (int64_t i = 0; p->columns[k].deviation > 0 && i < c->count; i++) {
-            float *value = &c->matrix[i * c->width + k];
-            *value = (float)(((double)*value - p->columns[k].mean) / p->columns[k].deviation);
-        }
-    for (int k = 0; k < p->n_labels; k++)
-        for (int64_t i = 0; k != c->word_target && i < c->count; i++) {
-            double *value = &c->numbers[i * c->n_targets + k];
-            *value = (*value - p->labels[k].mean) / p->labels[k].deviation;
-        }
 }
 
 /* ---- columns ---- */
@@ -360,12 +201,10 @@ tw_status tw_csv_columns(tw_csv *c)
 {
     samples s;
     TW_TRY(find_samples(c, &s));
-    TW_TRY(find_statistics(c, &s));
-    if (c->missing == TW_MISSING_MEAN || c->missing == TW_MISSING_LAST)
-        TW_TRY(fill_missing(c));
-    else if (c->missing == TW_MISSING_DROP && c->window)
+    TW_TRY(tw_csv_measure(c, s.train_rows));
+    if (c->missing == TW_MISSING_DROP && c->window)
         TW_TRY(list_windows(c, &s));
-    normalize_values(c);
+    TW_TRY(tw_csv_fill(c));
     TW_TRY(add_matrix(c, &s));
     return add_labels(c, &s);
 }

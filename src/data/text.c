@@ -4,13 +4,13 @@
 #include "data/classes.h"
 #include "data/loaders.h"
 #include "data/stream.h"
+#include "data/utf8.h"
 
 #include "base/text.h"
 
 #include <stdio.h>
 
-#define CODES 0x110000 /* code points of Unicode */
-#define PIECE 65536    /* bytes read at once */
+#define PIECE 65536 /* bytes read at once */
 
 typedef struct text_data {
     tw_table *table;
@@ -64,42 +64,6 @@ static tw_status take_options(text_data *t, const char *rest)
 
 /* ---- characters ---- */
 
-/* The character at *at, which moves behind it. Errors: -1 where the bytes are no UTF-8 (RFC 3629:
- * also overlong forms, surrogates, codes above 10FFFF). */
-static int32_t next_code(const unsigned char *bytes, size_t size, size_t *at)
-{
-    static const int32_t least[] = {0, 0x80, 0x800, 0x10000};
-    const int first = bytes[(*at)++];
-    if (first < 0x80)
-        return first;
-    const int more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
-    if (first < 0xc2 || first > 0xf4 || size - *at < (size_t)more)
-        return -1;
-    int32_t code = first & (0x3f >> more);
-    for (int i = 0; i < more; i++) {
-        const int next = bytes[(*at)++];
-        if ((next & 0xc0) != 0x80)
-            return -1;
-        code = code << 6 | (next & 0x3f);
-    }
-    return code < least[more] || code >= CODES || (code >= 0xd800 && code < 0xe000) ? -1 : code;
-}
-
-/* UTF-8 of a code point, 0-terminated. */
-static void print_code(int32_t code, char out[5])
-{
-    int at = 0;
-    if (code < 0x80) {
-        out[at++] = (char)code;
-    } else {
-        const int more = code >= 0x10000 ? 3 : code >= 0x800 ? 2 : 1;
-        out[at++] = (char)((0xff00 >> (more + 1) & 0xff) | code >> 6 * more);
-        for (int i = more - 1; i >= 0; i--)
-            out[at++] = (char)(0x80 | (code >> 6 * i & 0x3f));
-    }
-    out[at] = '\0';
-}
-
 static int64_t line_of(const text_data *t, size_t at)
 {
     int64_t line = 1;
@@ -126,7 +90,7 @@ static tw_status fail_unknown(const text_data *t, size_t at, int32_t code)
 {
     char shown[5] = "";
     if (code >= 32 && code != 127)
-        print_code(code, shown);
+        tw_utf8_print(code, shown);
     return tw_fail(t->error, TW_ERROR_DATA,
                    "'%s', line %lld, holds the character %s%s%sU+%04X, which is not in the "
                    "vocabulary of %d characters; unknown=drop leaves such characters out",
@@ -173,7 +137,7 @@ static tw_status mark_codes(text_data *t)
     }
     for (size_t at = 0; at < t->size; t->count++) {
         const size_t begin = at;
-        const int32_t code = next_code(t->bytes, t->size, &at);
+        const int32_t code = tw_utf8_next(t->bytes, t->size, &at);
         if (code <= 0)
             return fail_encoding(t, begin);
         t->number[code] = 1;
@@ -188,16 +152,16 @@ static tw_status own_vocabulary(text_data *t)
 {
     tw_preparation *p = &t->table->preparation;
     int count = 0;
-    for (int32_t code = 0; code < CODES; code++)
+    for (int32_t code = 0; code < TW_CODES; code++)
         count += t->number[code] != 0;
     p->classes = tw_arena_alloc(&t->table->arena, (size_t)count * sizeof *p->classes);
     if (!p->classes)
         return tw_fail_memory(t->error);
-    for (int32_t code = 0; code < CODES; code++) {
+    for (int32_t code = 0; code < TW_CODES; code++) {
         char text[5];
         if (!t->number[code])
             continue;
-        print_code(code, text);
+        tw_utf8_print(code, text);
         p->classes[p->n_classes] = tw_arena_text(&t->table->arena, text, strlen(text));
         if (!p->classes[p->n_classes])
             return tw_fail_memory(t->error);
@@ -214,11 +178,11 @@ static tw_status take_vocabulary(text_data *t, int count, const char *const *cla
     p->classes = tw_arena_alloc(&t->table->arena, (size_t)count * sizeof *p->classes + 1);
     if (!p->classes)
         return tw_fail_memory(t->error);
-    memset(t->number, 0, CODES * sizeof *t->number);
+    memset(t->number, 0, TW_CODES * sizeof *t->number);
     for (int i = 0; i < count; i++) {
         const size_t size = strlen(classes[i]);
         size_t at = 0;
-        const int32_t code = next_code((const unsigned char *)classes[i], size, &at);
+        const int32_t code = tw_utf8_next((const unsigned char *)classes[i], size, &at);
         if (code < 0 || at != size)
             return tw_fail(t->error, TW_ERROR_FORMAT,
                            "%s is no vocabulary: \"%.40s\" on line %d is not one character", source,
@@ -255,7 +219,7 @@ static tw_status make_tokens(text_data *t)
     t->count = 0;
     for (size_t at = 0; at < t->size;) {
         const size_t begin = at;
-        const int32_t code = next_code(t->bytes, t->size, &at);
+        const int32_t code = tw_utf8_next(t->bytes, t->size, &at);
         if (t->number[code])
             t->tokens[t->count++] = t->number[code] - 1;
         else if (!t->drop)
@@ -304,7 +268,7 @@ static tw_status add_columns(text_data *t)
 static tw_status load(text_data *t, const char *rest)
 {
     TW_TRY(take_options(t, rest));
-    t->number = tw_calloc(t->table->context, CODES, sizeof *t->number);
+    t->number = tw_calloc(t->table->context, TW_CODES, sizeof *t->number);
     if (!t->number)
         return tw_fail_memory(t->error);
     TW_TRY(read_bytes(t));
