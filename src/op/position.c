@@ -88,7 +88,7 @@ static void sinusoids_host(const tw_host_call *host)
 static void print_turns(int64_t columns, tw_text *text)
 {
     static const double pi = 3.14159265358979323846;
-    for (int64_t column = 0; column < columns; column += 2) {
+    for (int64_t column = 0; column < columns; column++) {
         const double turns = frequency(column, columns) / (2 * pi); /* below 1/6 */
         tw_text_printf(text, "%s%" PRIu64 "ul", column ? "," : "",
                        (uint64_t)(turns * 18446744073709551616.0));
@@ -118,7 +118,7 @@ static void sinusoids_variants(tw_site *site)
         tw_launch_global(launch, 0, tw_shape_count(y), SIMT_LOCAL, SIMT_LOCAL);
     else
         tw_launch_global(launch, 0, y->dim[0], chunk, 1);
-    tw_launch_epilogue(site, launch, 1);
+    tw_launch_epilogue(site, launch, simt ? 1 : 1 | 16);
 }
 
 static const tw_operator sinusoids = {

@@ -3,7 +3,7 @@
 // steps than rows, a letter.
 #include "op/op.h"
 
-OP_TESTS("position", {.op = "positional_encoding(x)", .inputs = "x f32[n,5,8]"},
+OP_TESTS("position", {.op = "positional_encoding(x)", .inputs = "x f32[n,5,38]"},
          {.op = "positional_encoding(x)", .inputs = "x f32[n,1,3]"},
          {.op = "positional_encoding(x)", .inputs = "x f32[n,t,1]", .sizes = "t=9"},
          {.op = "positional_encoding(x)", .inputs = "x f32[n,2,6,5]"},
