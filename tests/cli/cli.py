@@ -203,6 +203,43 @@ def train_json():
 
 
 @test
+def folds():
+    model, data = points()
+    args = ["train", model, "--data", data, "--folds", 4, "--epochs", 2, "--batch", 16, "--seed", 5, *HOST]
+    lines = [json.loads(line) for line in run(*args, "--json", "--out", "cv").stdout.splitlines()]
+    check([line.get("fold") for line in lines] == [1, 2, 3, 4, None], lines)
+    check([line["seed"] for line in lines[:4]] == [5, 6, 7, 8], lines)
+    check(all(line["test_samples"] == 15 and line["train_samples"] == 45 for line in lines[:4]), lines)
+    values = [line["test_loss"] for line in lines[:4]]
+    mean = sum(values) / 4
+    check(abs(lines[4]["mean_test_loss"] - mean) < 1e-6, lines[4])
+    deviation = (sum((value - mean) ** 2 for value in values) / 3) ** 0.5
+    check(abs(lines[4]["deviation_test_loss"] - deviation) < 1e-6, lines[4])
+    check({"model.tw", "weights.safetensors", "log.jsonl"} <= {p.name for p in (HERE / "cv/fold-4").iterdir()}, "files")
+    logged = json.loads((HERE / "cv/fold-2/log.jsonl").read_text().splitlines()[-1])
+    check(abs(logged["test_loss"] - values[1]) < 1e-6, logged)
+    model_text = [(HERE / f"cv/fold-{k}/model.tw").read_text() for k in (1, 4)]
+    check(model_text[0] == model_text[1], "models differ")
+    told = run(*args).stdout.splitlines()
+    check(len(told) == 5 and told[0].startswith("fold 1/4  45 + 15 samples") and " +- " in told[4], told)
+    again = [json.loads(line) for line in run(*args, "--json").stdout.splitlines()]
+    check([line["test_loss"] for line in again[:4]] == values, "another result from the same seed")
+    run("train", model, "--data", data, "--folds", 60, "--steps", 1, *HOST)  # one sample each
+    run("train", model, "--data", data, "--folds", 2, "--shuffle", "no", "--keep", "best", *HOST)
+    run("eval", "cv/fold-1", "--data", data, *HOST)
+    fresh = run(*args, "--json", "--weights", "cv/fold-1/weights.safetensors", "--steps", 1).stdout.splitlines()
+    check(len(fresh) == 5, fresh)
+    refused(1, "cv/fold-1 already holds a run", *args, "--out", "cv")
+    refused(1, "just 60 samples", "train", model, "--data", data, "--folds", 61, *HOST)
+    refused(1, "just 60 samples", "train", model, "--data", data, "--folds", 999999999999, *HOST)
+    refused(2, "at least 2", "train", model, "--data", data, "--folds", 1, *HOST)
+    refused(2, "at least 1", "train", model, "--data", data, "--folds", 0, *HOST)
+    refused(2, "leave --test out", "train", model, "--data", data, "--test", data, "--folds", 3, *HOST)
+    refused(2, "leave --split out", "train", model, "--data", data, "--split", 0.1, "--folds", 3, *HOST)
+    refused(2, "cannot resume", "train", "--resume", "cv/fold-1", "--data", data, "--folds", 3, *HOST)
+
+
+@test
 def terminal_bar():
     import pty
     model, data = points()
