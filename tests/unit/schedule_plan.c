@@ -291,6 +291,27 @@ static void packed_weights(void)
     CHECK(constant == 1);
 }
 
+/* Random nodes follow seed and step; a step that is set again brings the same numbers. */
+static void random_steps(void)
+{
+    bench b = {.context = open_context(NULL, "")};
+    const char *const name = "z";
+    float z[4][6];
+    b.device = open_device(b.context, "host");
+    b.graph = parse(b.context, "thalweg 1\nz = random_normal() shape=n,3\n");
+    CHECK_OK(tw_params_create(b.graph, b.device, 0, &b.params, &b.error), b.error);
+    const tw_plan_options options = {.batch = 2, .seed = 5};
+    CHECK_OK(tw_plan_create(b.params, 1, &name, &options, &b.plan, &b.error), b.error);
+    for (int i = 0; i < 4; i++) {
+        if (i == 2)
+            tw_plan_set_step(b.plan, 0);
+        CHECK_OK(tw_plan_run(b.plan, 2, NULL, (void *[]){z[i]}, &b.error), b.error);
+    }
+    CHECK(memcmp(z[0], z[1], sizeof z[0]) != 0);
+    CHECK(memcmp(z[0], z[2], sizeof z[0]) == 0 && memcmp(z[1], z[3], sizeof z[0]) == 0);
+    close_bench(&b);
+}
+
 static void describes_itself(void)
 {
     bench b;
@@ -420,7 +441,7 @@ static void memory_fails_on_device(void)
     CHECK(at > 30);
 }
 
-TESTS(T(host), T(device), T(unfused), T(unproven), T(simt), T(many_on_host), T(many_on_device),
-      T(three_queues), T(destroyed_early), T(shared_weights), T(packed_weights),
+TESTS(T(host), T(device), T(unfused), T(unproven), T(simt), T(random_steps), T(many_on_host),
+      T(many_on_device), T(three_queues), T(destroyed_early), T(shared_weights), T(packed_weights),
       T(describes_itself), T(mistakes), T(host_trace), T(device_trace), T(memory_fails_on_host),
       T(memory_fails_on_device))
