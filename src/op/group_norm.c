@@ -2,7 +2,7 @@
 // group_norm (Wu and He 2018) and instance_norm (Ulyanov, Vedaldi and Lempitsky 2016): each sample
 // with mean 0 and variance 1 within each group of channels, over all axes but the batch. Keras's
 // defaults; images are [n,height,width,channels].
-#include "op/helpers.h"
+#include "op/layer.h"
 #include <inttypes.h>
 
 enum { X, SCALE, SHIFT };
@@ -66,17 +66,13 @@ static bool group_norm_weight(const tw_call *call, int input, tw_weight_spec *sp
 static tw_status group_norm_infer(tw_call *call, tw_error *error)
 {
     int64_t channels, groups;
-    char is[TW_SHAPE_TEXT];
     TW_TRY(tw_expect_real(call, X, error));
     TW_TRY(read_groups(call, &channels, &groups, error));
     if (!(tw_attr_float(call, "epsilon") > 0))
         return tw_fail(error, TW_ERROR_DATA, "epsilon must be above 0");
-    for (int i = SCALE; i < call->n_inputs; i++)
-        if (call->input[i] &&
-            !tw_shape_equal(&call->input[i]->shape, &(tw_shape){1, {TW_DIM(channels)}}))
-            return tw_fail(error, TW_ERROR_SHAPE, "%s is %s, but must be [%" PRId64 "]",
-                           tw_call_input_name(call, i), tw_shape_text(&call->input[i]->shape, is),
-                           channels);
+    const tw_shape weight = {1, {TW_DIM(channels)}};
+    TW_TRY(tw_expect_weight(call, SCALE, &weight, error));
+    TW_TRY(tw_expect_weight(call, SHIFT, &weight, error));
     tw_result_set(call, 0, call->input[X]->type, &call->input[X]->shape);
     return TW_OK;
 }

@@ -53,6 +53,22 @@ tw_status tw_layer_check(const tw_call *call, int64_t units, tw_error *error)
     return check_activation(call, error);
 }
 
+tw_status tw_expect_weight(const tw_call *call, int input, const tw_shape *shape, tw_error *error)
+{
+    const tw_node *weight = input < call->n_inputs ? call->input[input] : NULL;
+    char is[TW_SHAPE_TEXT], must[TW_SHAPE_TEXT];
+    if (!weight)
+        return TW_OK;
+    if (weight->type != TW_F32)
+        return tw_fail(error, TW_ERROR_TYPE, "%s is %s, but must be f32",
+                       tw_call_input_name(call, input), tw_type_name(weight->type));
+    if (!tw_shape_equal(&weight->shape, shape))
+        return tw_fail(error, TW_ERROR_SHAPE, "%s is %s, but must be %s",
+                       tw_call_input_name(call, input), tw_shape_text(&weight->shape, is),
+                       tw_shape_text(shape, must));
+    return TW_OK;
+}
+
 tw_node *tw_layer_finish(tw_graph *g, const tw_call *call, tw_node *y)
 {
     const char *act = tw_attr_text(call, "act");

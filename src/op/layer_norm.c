@@ -2,7 +2,7 @@
 // layer_norm (Ba, Kiros and Hinton 2016) and rms_norm (Zhang and Sennrich 2019): each sample with
 // mean 0 and variance 1 over its last axes, or over others, which are then moved to the end and
 // back. Keras's defaults.
-#include "op/helpers.h"
+#include "op/layer.h"
 #include <stdio.h>
 
 enum { X, SCALE, SHIFT };
@@ -13,14 +13,14 @@ static const tw_attribute layer_norm_attributes[] = {
     {"scale", TW_ATTR_BOOL, "yes", NULL, "multiply by a learned scale"},
     {"shift", TW_ATTR_BOOL, "yes", NULL, "add a learned shift"},
     TW_WEIGHT_ATTRIBUTES,
-    {NULL, TW_ATTR_INT, NULL, NULL, NULL}};
+    TW_ATTRIBUTES_END};
 
 static const tw_attribute rms_norm_attributes[] = {
     {"axis", TW_ATTR_INTS, "-1", NULL, "axes that are normalised together, negative from the end"},
     {"epsilon", TW_ATTR_FLOAT, "1e-6", NULL, "added to the mean square"},
     {"scale", TW_ATTR_BOOL, "yes", NULL, "multiply by a learned scale"},
     TW_WEIGHT_ATTRIBUTES,
-    {NULL, TW_ATTR_INT, NULL, NULL, NULL}};
+    TW_ATTRIBUTES_END};
 
 static bool is_rms(const tw_call *call)
 {
@@ -68,7 +68,7 @@ static tw_status layer_norm_infer(tw_call *call, tw_error *error)
 {
     unsigned mask;
     tw_shape weight;
-    char is[TW_SHAPE_TEXT], must[TW_SHAPE_TEXT];
+    char text[TW_SHAPE_TEXT];
     TW_TRY(tw_expect_real(call, X, error));
     TW_TRY(read_axes(call, &mask, &weight, error));
     if (!(tw_attr_float(call, "epsilon") > 0))
@@ -77,12 +77,9 @@ static tw_status layer_norm_infer(tw_call *call, tw_error *error)
         if (weight.dim[d].letters & TW_BATCH)
             return tw_fail(error, TW_ERROR_SHAPE,
                            "axis= names the batch of x%s: samples are normalised one by one",
-                           tw_shape_text(&call->input[X]->shape, is));
-    for (int i = SCALE; i < call->n_inputs; i++)
-        if (call->input[i] && !tw_shape_equal(&call->input[i]->shape, &weight))
-            return tw_fail(error, TW_ERROR_SHAPE, "%s is %s, but must be %s",
-                           tw_call_input_name(call, i), tw_shape_text(&call->input[i]->shape, is),
-                           tw_shape_text(&weight, must));
+                           tw_shape_text(&call->input[X]->shape, text));
+    TW_TRY(tw_expect_weight(call, SCALE, &weight, error));
+    TW_TRY(tw_expect_weight(call, SHIFT, &weight, error));
     tw_result_set(call, 0, call->input[X]->type, &call->input[X]->shape);
     return TW_OK;
 }

@@ -5,6 +5,7 @@
 // the channels in groups. Mean and variance are taken over MIDDLE and WIDTH. scale and shift have a
 // value for each channel. The mean is kept as two floats whose sum it is: rounded to one, a mean
 // 1e4 times the deviation would cost the gradient four of its seven digits.
+#include "op/layer.h"
 #include "op/tile.h"
 #include <inttypes.h>
 #include <math.h>
@@ -18,7 +19,7 @@ static const tw_attribute normalize_attributes[] = {
     {"groups", TW_ATTR_INT, "1", NULL, "parts of the channels, each with its own mean"},
     {"epsilon", TW_ATTR_FLOAT, NULL, NULL, "added to the variance"},
     {"center", TW_ATTR_BOOL, "yes", NULL, "no: the mean is taken for 0 (rms_norm)"},
-    {NULL, TW_ATTR_INT, NULL, NULL, NULL}};
+    TW_ATTRIBUTES_END};
 
 enum { X, SCALE, SHIFT };                                   /* inputs of normalize */
 enum { DX_DY, DX_X, DX_RSTD, DX_MEAN, DX_SCALE, DX_COUNT }; /* inputs of normalize_dx */
@@ -62,30 +63,15 @@ static normal normal_of(const tw_call *call)
     return v;
 }
 
-static tw_status check_weight(const tw_call *call, int input, const normal *v, tw_error *error)
-{
-    const tw_shape wanted = {1, {TW_DIM(v->groups * v->width)}};
-    char is[TW_SHAPE_TEXT], must[TW_SHAPE_TEXT];
-    if (input >= call->n_inputs || !call->input[input])
-        return TW_OK;
-    if (call->input[input]->type != TW_F32)
-        return tw_fail(error, TW_ERROR_TYPE, "%s is %s, but must be f32",
-                       tw_call_input_name(call, input), tw_type_name(call->input[input]->type));
-    if (!tw_shape_equal(&call->input[input]->shape, &wanted))
-        return tw_fail(error, TW_ERROR_SHAPE, "%s is %s, but must be %s",
-                       tw_call_input_name(call, input),
-                       tw_shape_text(&call->input[input]->shape, is), tw_shape_text(&wanted, must));
-    return TW_OK;
-}
-
 static tw_status normalize_infer(tw_call *call, tw_error *error)
 {
     normal v;
     TW_TRY(tw_expect_real(call, X, error));
     TW_TRY(read_normal(call, &v, error));
-    TW_TRY(check_weight(call, SCALE, &v, error));
-    TW_TRY(check_weight(call, SHIFT, &v, error));
+    const tw_shape weight = {1, {TW_DIM(v.groups * v.width)}};
     const tw_dim rows = tw_dim_multiply(v.outer, TW_DIM(v.groups));
+    TW_TRY(tw_expect_weight(call, SCALE, &weight, error));
+    TW_TRY(tw_expect_weight(call, SHIFT, &weight, error));
     tw_result_set(call, 0, call->input[X]->type, &call->input[X]->shape);
     tw_result_set(call, 1, TW_F32, &(tw_shape){2, {rows, TW_DIM(2)}});
     tw_result_set(call, 2, TW_F32, &(tw_shape){1, {rows}});
@@ -97,8 +83,8 @@ static tw_status dx_infer(tw_call *call, tw_error *error)
     normal v;
     TW_TRY(tw_expect_real(call, DX_DY, error));
     TW_TRY(read_normal(call, &v, error));
-    TW_TRY(check_weight(call, DX_SCALE, &v, error));
     const tw_shape weight = {1, {TW_DIM(v.groups * v.width)}};
+    TW_TRY(tw_expect_weight(call, DX_SCALE, &weight, error));
     tw_result_set(call, 0, call->input[DX_X]->type, &call->input[DX_X]->shape);
     tw_result_set(call, 1, TW_F32, &weight);
     tw_result_set(call, 2, TW_F32, &weight);
