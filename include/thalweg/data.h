@@ -23,8 +23,8 @@ typedef struct tw_preparation tw_preparation;
 TW_API TW_NODISCARD tw_status tw_preparation_read(tw_context *context, const char *folder,
                                                   tw_preparation **preparation, tw_error *error);
 TW_API void tw_preparation_destroy(tw_preparation **preparation);
-/* Writes these files into an existing folder, each where there is something to tell. tw_trainer_fit
- * does it. Errors: FILE, MEMORY. */
+/* Writes these files into an existing folder, each where there is something to tell; one that tells
+ * of other data is removed. tw_trainer_fit does it. Errors: FILE, MEMORY. */
 TW_API TW_NODISCARD tw_status tw_preparation_write(const tw_preparation *preparation,
                                                    const char *folder, tw_error *error);
 /* Sizes of letters as tw_plan_options takes them, "s=10 t=64"; "" for none. NULL is an empty one.

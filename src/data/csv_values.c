@@ -76,6 +76,7 @@ static tw_status take_given(tw_csv *c, const tw_preparation *given)
                        "'%s' gives %d columns of inputs, but the model was trained on %d: name "
                        "these by columns=",
                        c->path, c->width, given->n_columns);
+    char shown[TW_CSV_SHOWN];
     const bool was = given->columns[0].deviation > 0;
     if (c->normalize_given && (c->normalize != TW_NORMALIZE_NO) != was)
         return tw_fail(c->error, TW_ERROR_DATA,
@@ -84,6 +85,11 @@ static tw_status take_given(tw_csv *c, const tw_preparation *given)
                        c->path, was ? "with" : "without");
     for (int k = 0; k < c->width; k++) {
         const char *name = given->columns[k].name;
+        if (c->names && *name && strcmp(c->names[c->input[k]], name) != 0)
+            return tw_fail(c->error, TW_ERROR_NAME,
+                           "'%s': input %d is column \"%s\", but the model was trained on \"%s\" "
+                           "there; leave columns= out, the training's are taken",
+                           c->path, k + 1, tw_csv_field_name(c, c->input[k], shown), name);
         p->columns[k] = given->columns[k];
         p->columns[k].name = tw_arena_text(&c->table->arena, name, strlen(name));
         if (!p->columns[k].name)

@@ -7,7 +7,9 @@
 
 #include "base/text.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdio.h>
 
 #define VERSION "thalweg data 1" /* first field of preparation.csv: others are refused */
 #define FIELDS 4
@@ -230,6 +232,7 @@ const char *tw_preparation_class(const tw_preparation *preparation, int32_t inde
 
 /* ---- writing ---- */
 
+/* An empty text is no file: one that an earlier training left is removed. */
 static tw_status write_text(tw_context *context, const char *folder, const char *name,
                             const tw_text *text, tw_error *error)
 {
@@ -237,8 +240,11 @@ static tw_status write_text(tw_context *context, const char *folder, const char 
     if (text->failed)
         return tw_fail_memory(error);
     TW_TRY(path_of(context, folder, name, &path, error));
-    const tw_status status =
-        tw_write_file(context, path.data, text->data ? text->data : "", text->length, error);
+    tw_status status = TW_OK;
+    if (text->length > 0)
+        status = tw_write_file(context, path.data, text->data, text->length, error);
+    else if (remove(path.data) != 0 && errno != ENOENT && errno != ENOTDIR)
+        status = tw_fail_file(error, "remove", path.data, errno);
     tw_text_clear(&path);
     return status;
 }
@@ -277,15 +283,13 @@ static void print_table(const tw_preparation *p, tw_text *text)
 tw_status tw_preparation_write(const tw_preparation *p, const char *folder, tw_error *error)
 {
     tw_text text = {.context = p->context};
-    tw_status status = TW_OK;
     for (int i = 0; i < p->n_classes; i++)
         tw_classes_print(p->classes[i], &text);
-    if (p->n_classes > 0)
-        status = write_text(p->context, folder, "classes.txt", &text, error);
+    tw_status status = write_text(p->context, folder, "classes.txt", &text, error);
     tw_text_clear(&text);
-    if (status != TW_OK || (!p->sizes && p->n_columns == 0 && p->n_weights == 0))
-        return status;
-    print_table(p, &text);
+    TW_TRY(status);
+    if (p->sizes || p->n_columns > 0 || p->n_weights > 0)
+        print_table(p, &text);
     status = write_text(p->context, folder, "preparation.csv", &text, error);
     tw_text_clear(&text);
     return status;

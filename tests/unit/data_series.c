@@ -221,6 +221,9 @@ static void standardises(void)
                      "was trained with normalize=");
     CHECK_FAILS_WITH(&f, "csv:%s/b.csv,columns=a,b", &options, TW_ERROR_DATA,
                      "2 columns of inputs, but the model was trained on 3");
+    CHECK_FAILS_WITH(&f, "csv:%s/b.csv,missing=mean,columns=b,a,c", &options, TW_ERROR_NAME,
+                     "input 1 is column \"b\", but the model was trained on \"a\" there");
+    CHECK_OK(open_with(&f, "csv:%s/b.csv,missing=mean,columns=a,b,c", &options), f.error);
     put_text(&f, "b.csv", "c,b\n6,6\n");
     CHECK_FAILS_WITH(&f, "csv:%s/b.csv", &options, TW_ERROR_NAME,
                      "has no column \"a\", which the model was trained on");

@@ -107,6 +107,7 @@ static void reads_an_empty_folder(void)
     CHECK_TEXT(tw_preparation_sizes(kept), "");
     CHECK(tw_preparation_class_count(kept) == 0);
     CHECK_OK(open_with(&f, "random:3", &(tw_dataset_options){.preparation = kept}), f.error);
+    put_text(&f, "classes.txt", "of other data\n");
     CHECK_OK(tw_preparation_write(kept, f.folder, &f.error), f.error); /* nothing to tell */
     CHECK(access(at(&f, "preparation.csv"), F_OK) != 0 && access(at(&f, "classes.txt"), F_OK) != 0);
     CHECK(tw_preparation_write(tw_dataset_preparation(f.data), at(&f, "none"), &f.error) == TW_OK);
