@@ -202,11 +202,7 @@ static int run(const cli_args *args)
     bench b = {.args = args, .batch = args->batch, .train_ms = INFINITY, .infer_ms = INFINITY};
     if (args->batch == 0)
         return cli_fail(CLI_USAGE, "bench needs --batch N");
-    int code = cli_find_model(args, &b.session);
-    if (code == CLI_DONE)
-        code = cli_open_context(&b.session);
-    if (code == CLI_DONE)
-        code = cli_open(args, 0, &b.session);
+    int code = cli_open_model(args, &b.session);
     if (code == CLI_DONE)
         code = fill_inputs(&b);
     if (code == CLI_DONE)

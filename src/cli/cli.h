@@ -125,16 +125,18 @@ typedef struct cli_session {
 /* Finds model and weights: operand is a .tw file, or the folder of a run. */
 int cli_find_model(const cli_args *args, cli_session *session);
 int cli_open_context(cli_session *session);
+/* Reads the model, opens the device, makes the parameters and loads weights into them. */
+int cli_open(const cli_args *args, uint64_t seed, cli_session *session);
+/* Loads the weights that were found into the parameters. */
+int cli_load_weights(const cli_args *args, cli_session *session);
+/* cli_find_model, cli_open_context and cli_open in turn. */
+int cli_open_model(const cli_args *args, cli_session *session);
+/* The same; refuses a model that has weights, but of which none are given. */
+int cli_open_trained(const cli_args *args, cli_session *session);
 /* Opens data for what the nodes of these names need (count 0: all inputs), read as those of the
  * run were, and takes sizes of letters from them. */
 int cli_open_data(const cli_args *args, cli_session *session, const char *spec, int32_t count,
                   const char *const *outputs, tw_dataset **data);
-/* Loads the weights that were found into the parameters. */
-int cli_load_weights(const cli_args *args, cli_session *session);
-/* Reads the model, opens the device, makes the parameters and loads weights into them. */
-int cli_open(const cli_args *args, uint64_t seed, cli_session *session);
-/* Once open: refuses a model that has weights, but of which none are given. */
-int cli_need_weights(const cli_args *args, const cli_session *session);
 void cli_close(cli_session *session);
 
 /* "..." with JSON's escapes. */

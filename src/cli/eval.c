@@ -53,13 +53,7 @@ static int run(const cli_args *args)
     tw_dataset *data = NULL;
     if (!args->data)
         return cli_fail(CLI_USAGE, "eval needs --data SPEC: see thalweg --help");
-    int code = cli_find_model(args, &session);
-    if (code == CLI_DONE)
-        code = cli_open_context(&session);
-    if (code == CLI_DONE)
-        code = cli_open(args, 0, &session);
-    if (code == CLI_DONE)
-        code = cli_need_weights(args, &session);
+    int code = cli_open_trained(args, &session);
     if (code == CLI_DONE)
         code = cli_open_data(args, &session, args->data, 0, NULL, &data);
     if (code == CLI_DONE)

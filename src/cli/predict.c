@@ -207,13 +207,7 @@ static int run(const cli_args *args)
     cli_session session = {.context = NULL};
     int code = check(args);
     if (code == CLI_DONE)
-        code = cli_find_model(args, &session);
-    if (code == CLI_DONE)
-        code = cli_open_context(&session);
-    if (code == CLI_DONE)
-        code = cli_open(args, 0, &session);
-    if (code == CLI_DONE)
-        code = cli_need_weights(args, &session);
+        code = cli_open_trained(args, &session);
     if (code == CLI_DONE && !args->images)
         code = find_node(&session, first_node(args), "--node");
     if (code == CLI_DONE)

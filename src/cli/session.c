@@ -130,16 +130,6 @@ int cli_find_model(const cli_args *args, cli_session *session)
     return CLI_DONE;
 }
 
-int cli_need_weights(const cli_args *args, const cli_session *session)
-{
-    if (session->weights[0] || tw_params_count(session->params) == 0)
-        return CLI_DONE;
-    return cli_fail(
-        CLI_USAGE,
-        "%s comes without weights: give --weights FILE.safetensors, or the folder of a run",
-        args->operand);
-}
-
 static void print_warning(void *user, tw_log_level level, const char *line)
 {
     (void)user;
@@ -197,6 +187,25 @@ int cli_open(const cli_args *args, uint64_t seed, cli_session *session)
     const int code = take_sizes(session, tw_preparation_sizes(session->preparation),
                                 args->sizes ? args->sizes : "");
     return code == CLI_DONE ? cli_load_weights(args, session) : code;
+}
+
+int cli_open_model(const cli_args *args, cli_session *session)
+{
+    int code = cli_find_model(args, session);
+    if (code == CLI_DONE)
+        code = cli_open_context(session);
+    return code == CLI_DONE ? cli_open(args, 0, session) : code;
+}
+
+int cli_open_trained(const cli_args *args, cli_session *session)
+{
+    const int code = cli_open_model(args, session);
+    if (code != CLI_DONE || session->weights[0] || tw_params_count(session->params) == 0)
+        return code;
+    return cli_fail(
+        CLI_USAGE,
+        "%s comes without weights: give --weights FILE.safetensors, or the folder of a run",
+        args->operand);
 }
 
 int cli_open_data(const cli_args *args, cli_session *session, const char *spec, int32_t count,
