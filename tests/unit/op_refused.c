@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What norms, layers over sequences and upsample2d refuse, and in which words; and weights that
-// letters along an axis forbid, but not where there are none.
+// What norms, layers over sequences, upsample2d, operators on tokens and einsum refuse, and in
+// which words; and weights that letters along an axis forbid, but not where there are none.
 #include "graph/internal.h"
 #include "harness.h"
 
@@ -88,4 +88,58 @@ static void images(void)
              {"f32[n,8000,6000,3]", "upsample2d size=10000", "more than 2^31 pixels"});
 }
 
-TESTS(T(norms), T(sequences), T(images))
+static void tokens(void)
+{
+    REFUSALS(
+        {"f32[n,5]", "embedding vocabulary=4 width=3", "tokens are f32, but must be i32"},
+        {"i32[n,5] classes=9", "embedding vocabulary=4 width=3",
+         "values of x are from 0 to 8 by its classes=9, but must be below 4 here"},
+        {"i32[n,5]", "embedding vocabulary=0 width=3", "vocabulary=0 and width=3 must be"},
+        {"i32[n,5]", "embedding vocabulary=4 width=3 type=i32", "a weight is f32, f16 or bf16"},
+        {"i32[n,5]", "w = parameter f32[3,3]\nembedding(x, w) vocabulary=4 width=3",
+         "a weight [3,3] does not go with vocabulary=4 and width=3"},
+        {"f32[n]", "sequence_mask size=4", "length is f32, but must be i32 or u8"},
+        {"i32[n] classes=6", "sequence_mask size=4", "must be below 5 here"},
+        {"i32[n]", "sequence_mask size=4,5", "size= is one size"},
+        {"i32[n]", "sequence_mask size=0", "size= is one size"},
+        {"f32[n]", "positional_encoding", "x[n] has no steps"},
+        {"f32[n,9,4]", "position_embedding length=8", "more steps than length=8 has rows"},
+        {"f32[n,9,t]", "position_embedding length=9", "the last dimension must be a number"},
+        {"f32[n,t,4]", "position_embedding length=9", NULL},
+        {"f32[n,n,4]", "position_embedding length=9", "as many as the batch"});
+}
+
+static void values(void)
+{
+    REFUSALS(
+        {"f32[n]", "constant values=\"1,2,x\"", "values= has no number at \"x\""},
+        {"f32[n]", "constant values=\"1,,2\"", "values= has no number at \",2\""},
+        {"f32[n]", "constant values=\"nan\"", "the value nan is not possible in f32"},
+        {"f32[n]", "constant values=\"1,2.5\" type=i32", "the value 2.5 is not possible in i32"},
+        {"f32[n]", "constant values=\"2\" type=bool", "the value 2 is not possible in bool"},
+        {"f32[n]", "constant values=\"1,2,3\" shape=2,2", "3 values do not fill [2,2]"},
+        {"f32[n]", "constant values=\"1,2\" shape=n", "2 values do not fill [n]"},
+        {"f32[n,4]", "topk k=5", "k=5 is not possible along axis 1 of x[n,4]"},
+        {"f32[n,4]", "topk k=0", "k=0 is not possible"},
+        {"f32[n,9999]", "topk k=5000", "k=5000: the most is 4096"},
+        {"f32[n,4]", "topk k=1 axis=0", "axis 0 is the batch"},
+        {"u8[n,4]", "cumsum", "cannot be computed of u8"},
+        {"f32[n,4]", "cumsum axis=2", "axis=2 is out of range"});
+}
+
+static void letters(void)
+{
+    REFUSALS({"f32[n,3,3]", "einsum equation=\"nij->nik\"", "the result's k stands in no operand"},
+             {"f32[n,3,3]", "einsum equation=\"nij->nii\"", "i stands twice in the result"},
+             {"f32[n,3,3]", "einsum equation=\"nij,njk\"", "of more operands than the 1 given"},
+             {"f32[n,3,3]", "einsum(x, x) equation=\"nij\"", "of one operand, but two are given"},
+             {"f32[n,3,3]", "einsum(x, x) equation=\"nij,njk,nkl\"", "take two at a time"},
+             {"f32[n,3,3]", "einsum equation=\"n1j\"", "\"1j\" is not possible there"},
+             {"f32[n,3,3]", "einsum equation=\"n..j\"", "\"..j\" is not possible there"},
+             {"f32[n,3,3]", "einsum equation=\"ij\"", "names 2 axes of input a, which is [n,3,3]"},
+             {"f32[n,3,4]", "einsum equation=\"nii\"", "axis 2 of input a[n,3,4] differs"},
+             {"f32[n,n,4]", "einsum equation=\"nnj\"", "n stands twice in one operand"},
+             {"i32[n,3,3]", "einsum equation=\"nij\"", "input a is i32, but must be f32"});
+}
+
+TESTS(T(norms), T(sequences), T(images), T(tokens), T(values), T(letters))
