@@ -152,7 +152,7 @@ static void normalize_values(tw_csv *c)
             *value = (float)(((double)*value - p->columns[k].mean) / p->columns[k].deviation);
         }
     for (int k = 0; k < p->n_labels; k++)
-        for (int64_t i = 0; k != c->word_target && i < c->count; i++) {
+        for (int64_t i = 0; i < c->count; i++) {
             double *value = &c->numbers[i * c->n_targets + k];
             *value = (*value - p->labels[k].mean) / p->labels[k].deviation;
         }

@@ -44,10 +44,10 @@ static void balances_numbers(void)
     end(&f);
     /* Windows with gaps do not count. */
     begin(&f, "x f32[n,1,1]", "y i32[n]", "w f32[n]", NULL);
-    put_text(&f, "a.csv", "x,y\n1,5\n1,0\n1,0\n,0\n1,1\n1,1\n");
+    put_text(&f, "a.csv", "x,y\n,5\n1,2\n1,0\n1,0\n1,0\n1,1\n");
     CHECK_OK(open_spec(&f, "csv:%s/a.csv,label=y,columns=x,window=1,missing=drop,weights=balanced"),
              f.error);
-    w = whole(&f)[2]; /* labels 0, 0, 0, 1: the fourth window is left out */
+    w = whole(&f)[2]; /* labels 0, 0, 0, 1: the first window is left out, its label 2 */
     CHECK(tw_dataset_count(f.data) == 4);
     CHECK_NEAR(w[0], 4 / (2 * 3.0), 1e-6);
     CHECK(w[3] == 2);
