@@ -242,10 +242,10 @@ int images_draw(cli_images *m, const char *path)
     for (int i = 0; i < m->n_nodes; i++)
         outputs[i] = m->node[i].values;
     memcpy(inputs, m->input, sizeof inputs);
-    tw_plan_set_step(m->plan, 0);
-    if (tw_plan_run(m->plan, m->count, inputs, outputs, &error) != TW_OK)
-        return cli_error(&error, NULL);
     int code = canvas_create(&c, m);
+    tw_plan_set_step(m->plan, 0);
+    if (code == CLI_DONE && tw_plan_run(m->plan, m->count, inputs, outputs, &error) != TW_OK)
+        code = cli_error(&error, NULL);
     for (int i = 0; i < m->n_nodes && code == CLI_DONE; i++)
         for (int64_t sample = 0; sample < m->count; sample++)
             draw_sample(&c, m, i, sample);
