@@ -32,8 +32,12 @@ static tw_status read_normal(const tw_call *call, tw_normal *v, tw_error *error)
         return tw_fail(error, TW_ERROR_SHAPE,
                        "groups=%" PRId64 " do not divide the %" PRId64 " channels of x%s", groups,
                        channels.scale, tw_shape_text(x, text));
-    *v = (tw_normal){x->dim[0], tw_shape_span(x, 1, x->rank - 1), groups, channels.scale / groups,
-                     tw_attr_bool(call, "center")};
+    *v = (tw_normal){x->dim[0],
+                     tw_shape_span(x, 1, x->rank - 1),
+                     groups,
+                     channels.scale / groups,
+                     tw_attr_bool(call, "center"),
+                     is_dx(call)};
     return TW_OK;
 }
 

@@ -21,7 +21,7 @@ enum {
 typedef struct tw_normal {
     tw_dim outer, middle;
     int64_t groups, width;
-    bool center;
+    bool center, gradient;
 } tw_normal;
 
 /* A call of either whose infer has accepted it. */

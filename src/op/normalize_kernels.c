@@ -14,6 +14,7 @@ static void define_normal(tw_site *site, tw_launch *l, const tw_normal *v)
     tw_launch_define(site, l, "GROUPS", v->groups);
     tw_launch_define(site, l, "WIDTH", v->width);
     tw_launch_define(site, l, "CENTER", v->center);
+    tw_launch_define(site, l, "GRADIENT", v->gradient);
     tw_launch_define_float(site, l, "EPSILON", tw_attr_float(site->call, "epsilon"));
 }
 
@@ -144,7 +145,7 @@ static void dx_simd(tw_site *site, const tw_normal *v)
     tw_candidate *candidate = tw_site_candidate(
         site, TW_FAMILY_SIMD, form == 1 ? "normalize_dx_rows" : "normalize_dx_columns");
     const slabs s = make_slabs(site, candidate, v, count);
-    tw_launch *l = dx_launch(site, candidate, "normalize_dx.cl", "normalize_dx", s);
+    tw_launch *l = dx_launch(site, candidate, "normalize.cl", "normalize_dx", s);
     tw_launch_define(site, l, "FORM", form);
     tw_launch_define(site, l, "BLOCK", block);
     optional_in(site, l, "scale", TW_NORMALIZE_DX_SCALE);
@@ -166,7 +167,7 @@ static void dx_simt(tw_site *site, const tw_normal *v)
     const int count = tw_split(site->caps, columns, TW_MAX(1, rows / 16));
     tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMT, "normalize_dx_group");
     const slabs s = make_slabs(site, candidate, v, count);
-    tw_launch *l = dx_launch(site, candidate, "normalize_dx.cl", "normalize_dx", s);
+    tw_launch *l = dx_launch(site, candidate, "normalize.cl", "normalize_dx", s);
     tw_launch_define(site, l, "FORM", 3);
     tw_launch_define(site, l, "LOCAL", items);
     optional_in(site, l, "scale", TW_NORMALIZE_DX_SCALE);
