@@ -8,7 +8,9 @@
 #if ITEMS
 // simt: a work-group owns ROWS x COLUMNS of dx, kept in local memory. For each TILE of numbers its items list, in order, those
 // of its rows (each looks at PER of them; a prefix sum of how many it found says where its own go), then add up the rows of dy
-// that are listed. An item adds into one column (COLUMNS a power of two), and rows of every SUBS-th number.
+// that are listed. An item adds into one column (COLUMNS a power of two), and rows of every SUBS-th number: the same
+// elements of `sum` that it clears and stores, since LOCAL is SUBS * COLUMNS. Between the use of a list and the next one stand the
+// barriers of the prefix sum.
 #define TILE (LOCAL * PER)
 #define SUBS (LOCAL / COLUMNS)
 __kernel void KERNEL(gather_dx)(const int n, TW_IN(dy), TW_IN(index), TW_OUT(dx))
@@ -51,7 +53,6 @@ __kernel void KERNEL(gather_dx)(const int n, TW_IN(dy), TW_IN(index), TW_OUT(dx)
             for (int e = 0; e < count; e++)
                 if (to[e] % SUBS == sub)
                     sum[to[e] * COLUMNS + column] += LOAD(1, dy, (outer * PICKS + from[e]) * INNER + left + column);
-        barrier(CLK_LOCAL_MEM_FENCE);
     }
     for (int e = item; e < ROWS * COLUMNS; e += LOCAL)
         if (first + e / COLUMNS < AXIS && left + column < INNER)
