@@ -123,6 +123,17 @@ static inline FLOATV(VW) KERNEL(power)(const FLOATV(VW) to)
     return p * AS_FLOAT((AS_INT(shifted) << 23) + (127 << 23));
 }
 
+// Asks for `rows` rows that will be needed: HEADS * D apart they are nothing that the processor foresees. An address is
+// not looked at, so that it may be beyond an end. WRITE: they will be written.
+#ifdef __clang__
+#define AHEAD(pointer, stride, rows, columns, WRITE)                                                                  \
+    TILE_LOOP for (int i = 0; i < (rows); i++)                                                                        \
+        TILE_LOOP for (int c = 0; c < (columns); c += 16)                                                             \
+            __builtin_prefetch((const void *)(ulong)((pointer) + i * (stride) + c), WRITE, 2)
+#else
+#define AHEAD(pointer, stride, rows, columns, WRITE)
+#endif
+
 // Rows of `columns`, `stride` apart, of which there are `count`, to [rows][pitch] with zeros behind them.
 static inline void KERNEL(rows)(__global const TW_STORAGE(query) *query, const int stride, const int count,
                                 const int columns, const int rows, const int pitch, __global float *scratch)
@@ -346,6 +357,12 @@ __kernel void KERNEL(attention)(const int n, TW_IN(query), TW_IN(key), TW_IN(val
         __global const TW_STORAGE(query) *const value = value_base + value_offset + at_k * V_ROW + head * DV;
         __global TW_STORAGE(query) *const y = y_base + y_offset + at_q * V_ROW + head * DV;
         USE_MASK;
+        const int nu = unit + SLICES < (BATCH) * HEADS * Q_TILES ? unit + SLICES : unit;
+        const int nquery0 = nu % Q_TILES * BQ, nhead = nu / Q_TILES % HEADS, nimage = nu / Q_TILES / HEADS;
+        __global const TW_STORAGE(query) *const nq = query_base + query_offset + (nimage * QUERIES + nquery0) * Q_ROW + nhead * D;
+        __global const TW_STORAGE(query) *const nk = key_base + key_offset + nimage * KEYS * Q_ROW + nhead * D;
+        __global const TW_STORAGE(query) *const nv = value_base + value_offset + nimage * KEYS * V_ROW + nhead * DV;
+        AHEAD(y, V_ROW, queries, DV, 1);
         KERNEL(transposed)
         (query_base + query_offset + at_q * Q_ROW + head * D, Q_ROW, queries, D, SCALE * LOG2E, scratch + QT);
         FILL(VW, HIGH, BQ, -INFINITY);
@@ -356,11 +373,14 @@ __kernel void KERNEL(attention)(const int n, TW_IN(query), TW_IN(key), TW_IN(val
                 continue;
             KERNEL(keys_in)(key, value, key0, scratch);
             KERNEL(scores)(MASK query0, key0, scratch);
+            AHEAD(nq, Q_ROW, BQ, D, 0);
 #if DROPOUT
             KERNEL(dropout)((image * HEADS + head) * QUERIES + query0, key0, scratch DROPOUT_ARGUMENTS);
 #endif
             KERNEL(exponentials)(scratch);
+            AHEAD(nk, Q_ROW, BK, D, 0);
             BY_QUERY(ROWS_DV, NV_DV, DVP, ST, VR, GET_Y, PUT_Y)
+            AHEAD(nv, V_ROW, BK, DV, 0);
         }
         for (int i = 0; i < queries; i++) {
             const float sum = LOAD(1, scratch, SUM + i), share = sum == 0.0f ? 0.0f : 1.0f / sum;
@@ -370,11 +390,13 @@ __kernel void KERNEL(attention)(const int n, TW_IN(query), TW_IN(key), TW_IN(val
         KERNEL(rows_out)(y, V_ROW, queries, DV, DVP, false, scratch + YR);
 #ifndef lse_ABSENT
         USE_OUT(lse);
-        for (int i = 0; i < queries; i++) {
-            const float sum = LOAD(1, scratch, SUM + i);
-            lse[(image * HEADS + head) * QUERIES + query0 + i] =
-                sum == 0.0f ? 0.0f : LOAD(1, scratch, HIGH + i) / LOG2E + log(sum);
+        TILE_LOOP for (int i = 0; i < BQ; i += VW)
+        {
+            const FLOATV(VW) sum = LOAD(VW, scratch, SUM + i);
+            STORE(VW, scratch, SUM + i, select(LOAD(VW, scratch, HIGH + i) / LOG2E + log(sum), (FLOATV(VW))(0.0f), sum == 0.0f));
         }
+        TILE_LOOP for (int i = 0; i < queries; i++)
+            lse[(image * HEADS + head) * QUERIES + query0 + i] = LOAD(1, scratch, SUM + i);
 #endif
     }
 }
@@ -457,14 +479,16 @@ static inline void KERNEL(deltas)(__global const TW_STORAGE(query) *dy, __global
 #define WITH_DV 1
 #define DV_OUT , TW_OUT(dv)
 #endif
-#if PASS == 1
-#define Y_IN TW_IN(y),
-#define DELTA_ARGUMENT , TW_OUT(delta)
-#elif PASS == 2
+#if PASS == 2
 #define Y_IN
-#define DELTA_ARGUMENT , TW_IN(delta)
 #else
 #define Y_IN TW_IN(y),
+#endif
+#if PASS == 1
+#define DELTA_ARGUMENT , TW_OUT(delta)
+#elif PASS == 2
+#define DELTA_ARGUMENT , TW_IN(delta)
+#else
 #define DELTA_ARGUMENT
 #endif
 
@@ -508,17 +532,6 @@ __kernel void KERNEL(attention)(const int n, INPUTS DELTA_ARGUMENT DQ_OUT DK_OUT
         KERNEL(keys_in)(key, value, key0, scratch);
         FILL(WD, DKR, BK * DP, 0.0f);
         FILL(WD, DVR, BK * DVP, 0.0f);
-#elif PASS == 3
-#if WITH_DK
-        for (int i = 0; i < KEYS; i++)
-            for (int c = 0; c < D; c++)
-                STORE(1, dk, i * Q_ROW + c, 0.0f);
-#endif
-#if WITH_DV
-        for (int i = 0; i < KEYS; i++)
-            for (int c = 0; c < DV; c++)
-                STORE(1, dv, i * V_ROW + c, 0.0f);
-#endif
 #endif
         const int first = PASS == 1 ? tile * BQ : 0, last = PASS == 1 ? first + 1 : QUERIES;
         for (int query0 = first; query0 < last; query0 += BQ) {
@@ -532,6 +545,8 @@ __kernel void KERNEL(attention)(const int n, INPUTS DELTA_ARGUMENT DQ_OUT DK_OUT
             KERNEL(deltas_in)(HEAD_ROWS(delta) + query0, queries, scratch);
 #else
             KERNEL(deltas)(dy + query0 * V_ROW, y + query0 * V_ROW, queries, scratch);
+#endif
+#if WITH_DQ
             FILL(WD, DQR, BQ * DP, 0.0f);
 #endif
 #if PASS == 1
@@ -542,7 +557,27 @@ __kernel void KERNEL(attention)(const int n, INPUTS DELTA_ARGUMENT DQ_OUT DK_OUT
             {
 #else
             for (int key0 = 0; key0 < KEYS; key0 += BK) {
-                if (!KERNEL(visible)(MASK query0, key0))
+                const int keys = min(BK, KEYS - key0);
+                const bool visible = KERNEL(visible)(MASK query0, key0);
+#if PASS == 3
+#if WITH_DK
+                AHEAD(dk + key0 * Q_ROW, Q_ROW, keys, D, 1);
+#endif
+#if WITH_DV
+                AHEAD(dv + key0 * V_ROW, V_ROW, keys, DV, 1);
+#endif
+                if (!visible && query0 == 0) { // the first tile of queries stores, the others add
+#if WITH_DK
+                    FILL(WD, DKR, BK * DP, 0.0f);
+                    KERNEL(rows_out)(dk + key0 * Q_ROW, Q_ROW, keys, D, DP, false, scratch + DKR);
+#endif
+#if WITH_DV
+                    FILL(WD, DVR, BK * DVP, 0.0f);
+                    KERNEL(rows_out)(dv + key0 * V_ROW, V_ROW, keys, DV, DVP, false, scratch + DVR);
+#endif
+                }
+#endif
+                if (!visible)
                     continue;
                 KERNEL(keys_in)(key, value, key0, scratch);
 #endif
@@ -550,21 +585,34 @@ __kernel void KERNEL(attention)(const int n, INPUTS DELTA_ARGUMENT DQ_OUT DK_OUT
                 KERNEL(dropout)((image * HEADS + head) * QUERIES + query0, key0, scratch DROPOUT_ARGUMENTS);
 #endif
                 KERNEL(scores)(MASK query0, key0, scratch);
+#if PASS == 3
+                const int nu = unit + SLICES < (BATCH)*HEADS ? unit + SLICES : unit;
+                const int ah = nu % HEADS, ai = nu / HEADS;
+                AHEAD(query_base + query_offset + ai * QUERIES * Q_ROW + ah * D, Q_ROW, BQ, D, 0);
+#endif
                 KERNEL(gradients)(scratch);
+#if PASS == 3
+                AHEAD(dy_base + dy_offset + ai * QUERIES * V_ROW + ah * DV, V_ROW, BQ, DV, 0);
+#endif
 #if WITH_DQ
+                AHEAD(dq + query0 * Q_ROW, Q_ROW, queries, D, 1);
                 BY_QUERY(ROWS_D, NV_D, DP, DST, KR, GET_DQ, PUT_DQ)
 #endif
 #if PASS == 2
                 BY_KEY(ROWS_D, NV_D, DP, DST, QR, GET_DK, PUT_DK)
                 BY_KEY(ROWS_DV, NV_DV, DVP, ST, DYR, GET_DV, PUT_DV)
 #endif
+#if PASS == 3
+                AHEAD(key_base + key_offset + ai * KEYS * Q_ROW + ah * D, Q_ROW, BK, D, 0);
+                AHEAD(value_base + value_offset + ai * KEYS * V_ROW + ah * DV, V_ROW, BK, DV, 0);
+#endif
 #if PASS == 3 && WITH_DK
                 BY_KEY(ROWS_D, NV_D, DP, DST, QR, ZERO, PUT_DK)
-                KERNEL(rows_out)(dk + key0 * Q_ROW, Q_ROW, min(BK, KEYS - key0), D, DP, true, scratch + DKR);
+                KERNEL(rows_out)(dk + key0 * Q_ROW, Q_ROW, keys, D, DP, query0 > 0, scratch + DKR);
 #endif
 #if PASS == 3 && WITH_DV
                 BY_KEY(ROWS_DV, NV_DV, DVP, ST, DYR, ZERO, PUT_DV)
-                KERNEL(rows_out)(dv + key0 * V_ROW, V_ROW, min(BK, KEYS - key0), DV, DVP, true, scratch + DVR);
+                KERNEL(rows_out)(dv + key0 * V_ROW, V_ROW, keys, DV, DVP, query0 > 0, scratch + DVR);
 #endif
             }
 #if WITH_DQ

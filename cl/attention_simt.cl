@@ -149,15 +149,20 @@ __kernel void KERNEL(attention_simt)(const int n, TW_IN(dy), TW_IN(query), TW_IN
 #endif
     USE_OUT(delta);
     __local float keys[TILE * D], values[TILE * DV];
-    float q[D], gradient[DV], sums[D], own_delta = 0.0f;
+    // Each item's own number; Intel's CPU compiler loses variables that are set in a branch and read behind barriers.
+    __local float lses[GROUP], deltas[GROUP];
+    float q[D], gradient[DV], sums[D];
     PLACE;
     ROW_IN(q, query, QUERIES, D);
     ROW_IN(gradient, dy, QUERIES, DV);
-    const float own_lse = inside ? lse[(image * HEADS + head) * QUERIES + own] : 0.0f;
-    for (int d = 0; d < DV && inside; d++)
-        own_delta = gradient[d] * LOAD(1, y, ROW_OF(QUERIES, own, DV) + d) + own_delta;
-    if (inside)
-        delta[(image * HEADS + head) * QUERIES + own] = own_delta;
+    if (inside) {
+        const int row = (image * HEADS + head) * QUERIES + own;
+        float own_delta = 0.0f;
+        lses[tw_item(0)] = lse[row];
+        for (int d = 0; d < DV; d++)
+            own_delta = gradient[d] * LOAD(1, y, ROW_OF(QUERIES, own, DV) + d) + own_delta;
+        delta[row] = deltas[tw_item(0)] = own_delta;
+    }
     for (int d = 0; d < D; d++)
         sums[d] = 0.0f;
     for (int first = FROM; first < TO; first += TILE) {
@@ -168,15 +173,14 @@ __kernel void KERNEL(attention_simt)(const int n, TW_IN(dy), TW_IN(query), TW_IN
             TILE_IN(values, value, KEYS, first, count, DV);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
-        for (int j = 0; j < count && any && inside; j++) {
+        for (int j = 0; j < (any && inside ? count : 0); j++) {
             float dot = 0.0f, product = 0.0f;
-            if (!VISIBLE(own, first + j))
-                continue;
             for (int d = 0; d < D; d++)
                 dot = q[d] * keys[j * D + d] + dot;
             for (int d = 0; d < DV; d++)
                 product = gradient[d] * values[j * DV + d] + product;
-            const float ds = exp(dot * SCALE - own_lse) * (product KEPT(own, first + j) - own_delta) * SCALE;
+            const float p = VISIBLE(own, first + j) ? exp(dot * SCALE - lses[tw_item(0)]) : 0.0f;
+            const float ds = p * (product KEPT(own, first + j) - deltas[tw_item(0)]) * SCALE;
             for (int d = 0; d < D; d++)
                 sums[d] = ds * keys[j * D + d] + sums[d];
         }
@@ -228,15 +232,13 @@ __kernel void KERNEL(attention_simt)(const int n, TW_IN(dy), TW_IN(query), TW_IN
             deltas[i] = delta[row + i];
         }
         barrier(CLK_LOCAL_MEM_FENCE);
-        for (int i = 0; i < count && inside; i++) {
+        for (int i = 0; i < (inside ? count : 0); i++) {
             float dot = 0.0f, product = 0.0f;
-            if (!VISIBLE(first + i, own))
-                continue;
             for (int d = 0; d < D; d++)
                 dot = k[d] * queries[i * D + d] + dot;
             for (int d = 0; d < DV; d++)
                 product = v[d] * gradients[i * DV + d] + product;
-            const float p = exp(dot * SCALE - lses[i]), kept = p KEPT(first + i, own);
+            const float p = VISIBLE(first + i, own) ? exp(dot * SCALE - lses[i]) : 0.0f, kept = p KEPT(first + i, own);
             const float ds = p * (product KEPT(first + i, own) - deltas[i]) * SCALE;
             for (int d = 0; d < D; d++)
                 key_sums[d] = ds * queries[i * D + d] + key_sums[d];

@@ -86,10 +86,29 @@ static inline void tw_store_i32_1(__global int *p, const int v) { *p = v; }
 static inline void tw_store_u8_1(__global uchar *p, const int v) { *p = (uchar)v; }
 #define tw_store_bool_1 tw_store_u8_1
 
+// Vectors of f32 at any element. PoCL's vload and vstore take a vector apart (vstore16: four stores of 16 bytes, at which
+// later loads of the whole wait); compilers that are clang say it as one access of a type of less alignment.
+#ifdef __clang__
+#define TW_WHOLE_VECTORS(W)                                                                                           \
+    typedef float##W tw_loose_float##W __attribute__((aligned(4)));                                                   \
+    static inline float##W tw_load_f32_##W(__global const float *p)                                                   \
+    {                                                                                                                 \
+        return *(__global const tw_loose_float##W *)p;                                                                \
+    }                                                                                                                 \
+    static inline void tw_store_f32_##W(__global float *p, const float##W v)                                          \
+    {                                                                                                                 \
+        *(__global tw_loose_float##W *)p = v;                                                                         \
+    }
+#else
+#define TW_WHOLE_VECTORS(W)                                                                                           \
+    static inline float##W tw_load_f32_##W(__global const float *p) { return vload##W(0, p); }                               \
+    static inline void tw_store_f32_##W(__global float *p, const float##W v) { vstore##W(v, 0, p); }
+#endif
+
 // f16 in vectors goes through a variable: PoCL 3.1's vstore_half16 takes the address for a whole vector's and faults at
 // others.
 #define TW_ACCESS_WIDTH(W)                                                                                            \
-    static inline float##W tw_load_f32_##W(__global const float *p) { return vload##W(0, p); }                               \
+    TW_WHOLE_VECTORS(W)                                                                                               \
     static inline float##W tw_load_f16_##W(__global const half *p)                                                    \
     {                                                                                                                 \
         const ushort##W bits = vload##W(0, (__global const ushort *)p);                                               \
@@ -102,7 +121,6 @@ static inline void tw_store_u8_1(__global uchar *p, const int v) { *p = (uchar)v
     static inline int##W tw_load_i32_##W(__global const int *p) { return vload##W(0, p); }                                   \
     static inline int##W tw_load_u8_##W(__global const uchar *p) { return convert_int##W(vload##W(0, p)); }                  \
     static inline int##W tw_load_bool_##W(__global const uchar *p) { return convert_int##W(vload##W(0, p)); }                \
-    static inline void tw_store_f32_##W(__global float *p, const float##W v) { vstore##W(v, 0, p); }                         \
     static inline void tw_store_f16_##W(__global half *p, const float##W v)                                           \
     {                                                                                                                 \
         ushort##W bits;                                                                                               \
