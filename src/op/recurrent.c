@@ -222,6 +222,17 @@ static tw_node *merge(tw_graph *g, const tw_call *call, tw_node *a, tw_node *b)
     return tw_attr_is(call, "merge", "sum") ? sum : tw_emit2(g, sum, tw_emit_scalar(g, 0.5), "mul");
 }
 
+/* One direction goes on giving its last output at masked steps. Both together give 0 there, as
+ * Keras's Bidirectional does, and PyTorch's pad_packed_sequence. */
+static tw_node *hide(tw_graph *g, const tw_call *call, const layer *l, tw_node *y)
+{
+    tw_node *mask = input_of(call, l, false, MASK);
+    if (!mask || !l->bidirectional || !l->sequences)
+        return y;
+    mask = tw_emit1(g, as(g, mask, TW_BOOL), "expand_dims axes=-1");
+    return tw_emit(g, 3, (tw_node *[]){mask, y, tw_emit_scalar(g, 0)}, "where");
+}
+
 void tw_recurrent_expand(tw_graph *g, const tw_call *call, bool training, tw_node **results)
 {
     (void)training;
@@ -236,5 +247,5 @@ void tw_recurrent_expand(tw_graph *g, const tw_call *call, bool training, tw_nod
     }
     for (int i = 1; i <= (1 + l.bidirectional) * l.states; i++)
         results[i] = as(g, results[i], call->input[X]->type);
-    results[0] = as(g, y, call->input[X]->type);
+    results[0] = as(g, hide(g, call, &l, y), call->input[X]->type);
 }

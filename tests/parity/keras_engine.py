@@ -145,16 +145,18 @@ def act(name, x):
     return function(x, approximate=False) if name == "gelu" else function(x)
 
 
+# Losses as functions: as objects they leave out what a mask of the layers before hides.
+
 def mse(prediction, label):
-    return keras.losses.MeanSquaredError()(label, prediction)
+    return ops.mean(keras.losses.mean_squared_error(label, prediction))
 
 
 def cross_entropy(logits, label):
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)(label, logits)
+    return ops.mean(keras.losses.sparse_categorical_crossentropy(label, logits, from_logits=True))
 
 
 def bce(probability, label):
-    return keras.losses.BinaryCrossentropy()(label, probability)
+    return ops.mean(keras.losses.binary_crossentropy(label, probability))
 
 
 def loss(name, options, prediction, label, weight):

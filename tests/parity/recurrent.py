@@ -31,14 +31,14 @@ def torch_run(e, layer, x, states=None, mask=None):
         states = tuple(states) if isinstance(layer, e.nn.LSTM) else states[0]
     if mask is None:
         y, states = layer(x, states)
-    else:  # packed, then thalweg's outputs at padded steps: forward the last one's, backward 0
+    else:  # packed; at padded steps of both directions 0, of one the last output, as Keras's
         pack, unpack = e.nn.utils.rnn.pack_padded_sequence, e.nn.utils.rnn.pad_packed_sequence
         lengths = mask.sum(1)
         y, states = layer(pack(x, lengths, batch_first=True, enforce_sorted=False), states)
         y, _ = unpack(y, batch_first=True)
-        last = e.torch.minimum(e.torch.arange(x.shape[1]), lengths[:, None] - 1)
-        carried = y[:, :, :U].gather(1, last[:, :, None].expand(-1, -1, U))
-        y = e.torch.cat((carried, y[:, :, U:]), 2)
+        if not layer.bidirectional:
+            last = e.torch.minimum(e.torch.arange(x.shape[1]), lengths[:, None] - 1)
+            y = y.gather(1, last[:, :, None].expand(-1, -1, U))
     return y.unflatten(2, (-1, U)), list(states) if isinstance(states, tuple) else [states]
 
 
