@@ -17,8 +17,14 @@ static bool ends_in(const char *name, size_t length, const char *word)
            (length == letters || name[length - letters - 1] == '_');
 }
 
+/* What bias_init= is for: what is added, not multiplied. */
+static bool is_bias(const char *name)
+{
+    return ends_in(name, strlen(name), "bias") || ends_in(name, strlen(name), "shift");
+}
+
 /* Is this input a weight proper: one called "weight" or "..._weight", else the first that the call
- * makes? */
+ * makes, unless it is a bias? */
 static bool is_proper(const tw_call *call, int input)
 {
     tw_port port;
@@ -26,7 +32,8 @@ static bool is_proper(const tw_call *call, int input)
     const char *name = tw_call_input_name(call, input);
     for (int i = 0; i < TW_MAX_INPUTS && tw_port_at(call->op->inputs, i, &port) && !port.many; i++)
         has_weight = has_weight || ends_in(port.name, port.length, "weight");
-    return has_weight ? ends_in(name, strlen(name), "weight") : !call->owns_weights;
+    return has_weight ? ends_in(name, strlen(name), "weight")
+                      : !call->owns_weights && !is_bias(name);
 }
 
 /* The text of the parameter: "parameter f32[3,4] init=zeros l2=0.01 trainable=no". */
@@ -35,10 +42,9 @@ static void describe_weight(const tw_call *call, int input, const tw_weight_spec
 {
     const bool proper = is_proper(call, input);
     const char *name = tw_call_input_name(call, input);
-    const bool bias = ends_in(name, strlen(name), "bias");
-    const tw_attr *init = proper ? owner_attr(call, "init")
-                          : bias ? owner_attr(call, "bias_init")
-                                 : NULL;
+    const tw_attr *init = proper          ? owner_attr(call, "init")
+                          : is_bias(name) ? owner_attr(call, "bias_init")
+                                          : NULL;
     const tw_attr *trainable = owner_attr(call, "trainable");
     tw_text_printf(text, "parameter type=%s", tw_type_name(spec->type));
     for (int i = 0; i < spec->shape.rank; i++) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What norms, layers over sequences, upsample2d, operators on tokens and einsum refuse, and in
-// which words; and weights that letters along an axis forbid, but not where there are none.
+// which words; which letters along an axis forbid weights, and which of a norm's weights its
+// attributes are for.
 #include "graph/internal.h"
 #include "harness.h"
 
@@ -142,4 +143,29 @@ static void letters(void)
              {"i32[n,3,3]", "einsum equation=\"nij\"", "input a is i32, but must be f32"});
 }
 
-TESTS(T(norms), T(sequences), T(images), T(tokens), T(values), T(letters))
+/* init= and l2= are for the scale, bias_init= for the shift, also where there is no scale. */
+static void weights(void)
+{
+    static const char text[] = "thalweg 1\nx = input f32[n,8]\n"
+                               "a = layer_norm init=zeros bias_init=ones l2=0.5\n"
+                               "b = batch_norm(a) scale=no init=zeros bias_init=ones l2=0.5\n";
+    tw_context *context = NULL;
+    tw_graph *g = NULL;
+    tw_error error = {0};
+    CHECK_OK(tw_context_create(NULL, &context, &error), error);
+    CHECK_OK(tw_graph_parse(context, text, sizeof text - 1, &g, &error), error);
+    const char *const names[] = {"a.scale", "a.shift", "b.shift"};
+    const char *const inits[] = {"zeros", "ones", "ones"};
+    for (int i = 0; i < 3 && g; i++) {
+        tw_node *weight = tw_graph_find(g, names[i]);
+        CHECK(weight);
+        if (!weight)
+            continue;
+        CHECK_TEXT(tw_attr_text(weight->call, "init"), inits[i]);
+        CHECK_NEAR(tw_attr_float(weight->call, "l2"), i == 0 ? 0.5 : 0, 0);
+    }
+    tw_graph_destroy(&g);
+    tw_context_destroy(&context);
+}
+
+TESTS(T(norms), T(sequences), T(images), T(tokens), T(values), T(letters), T(weights))
