@@ -98,6 +98,9 @@ static inline void KERNEL(store_part)(__global float *p, const int count, const 
         for (int begin = first; begin < last; begin += rows) {                                                        \
             const int top = min(begin, last - rows), end = top + rows;                                                \
             FLOATV(VW) z[ROWS][NV];                                                                                   \
+            for (int row = begin; row < end; row++) /* x, STEPS rows apart, is no pattern that a core foresees */     \
+                for (int g = 0; g < GATES; g++)                                                                       \
+                    TW_PREFETCH(x, ((row * STEPS + t) * GATES + g) * U + col);                                        \
             if (rows == ROWS)                                                                                         \
                 PRODUCT(ROWS, source, FROM);                                                                          \
             else                                                                                                      \

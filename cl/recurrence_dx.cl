@@ -3,15 +3,18 @@
 // gradient dh by the state into that by the sums before the activations (dx, and dr by the state's product where they
 // differ), then dh by the state before it: dr times the recurrent weight transposed.
 //
-// simd (LOCAL 1): in tiles of ROWS sequences by TILE_WIDTH units; the weight is packed [BLOCKS][GATES*U][TILE_WIDTH] by
-// matmul_pack.cl. simt: VW is 1, the slab ROWS sequences, an item takes every LOCAL-th unit; the weight is [U][GATES*U].
+// simd (LOCAL 1): ROWS sequences at a time, so that their gradients stay in the first-level cache, then in tiles of
+// TILE_WIDTH units; the weight is packed [BLOCKS][GATES*U][TILE_WIDTH] by matmul_pack.cl. simt: VW is 1, the slab ROWS
+// sequences, an item takes every LOCAL-th unit; the weight is [U][GATES*U].
 //
 // state: planes [n][UP] of dh, of dc (lstm) or the gradient by r * h (gru_before), and of what came in by the outputs of
-// hidden steps: they show the real step before them.
+// hidden steps: they show the real step before them. Behind these [n][GATES*U], of which a slab uses its first ROWS rows
+// for the factor of the product: in dx or dr, STEPS rows apart, it would lie in few sets of a cache.
 #define UP (BLOCKS * TILE_WIDTH)
 #define DC (n * UP)
 #define DRESET DC
 #define DOUT (2 * (n * UP))
+#define FACTOR (3 * (n * UP) + first * (GATES * U))
 #define RNN 0
 #define LSTM 1
 #define GRU 2
@@ -47,15 +50,28 @@ static inline void KERNEL(store_part)(__global float *p, const int count, const 
 #endif
 
 #define SAVED_GATE(g) GET(gates, (at * SAVED + g) * U + col)
-#define DX(g, v) PUT(dx, (at * GATES + g) * U + col, v)
-#define DR(g, v) PUT(dr, (at * GATES + g) * U + col, v)
-#if CELL == GRU
-#define SOURCE dr
+// The gradient by sum g: into dx; into the factor of the product, which is dr where that is wanted.
+#ifdef dx_ABSENT
+#define DX(g, v)
 #else
-#define SOURCE dx
+#define DX(g, v) PUT(dx, (at * GATES + g) * U + col, v)
 #endif
+#ifdef dr_ABSENT
+#define DR(g, v) PUT(state, FACTOR + ((row - top) * GATES + g) * U + col, v)
+#else
+#define DR(g, v)                                                                                                      \
+    PUT(state, FACTOR + ((row - top) * GATES + g) * U + col, v);                                                      \
+    PUT(dr, (at * GATES + g) * U + col, v)
+#endif
+#define D(g, v)                                                                                                       \
+    {                                                                                                                 \
+        const FLOATV(VW) d_sum = v;                                                                                   \
+        DX(g, d_sum);                                                                                                 \
+        DR(g, d_sum);                                                                                                 \
+    }
 
-// BACK(from, to, TO): columns from .. to - 1 of the slab's gradients times the weight are added to plane TO.
+// BACK(from, to, TO): columns from .. to - 1 of the factor times the weight are added to plane TO, for the sequences from
+// `begin` to `end` - 1.
 #if LOCAL > 1
 #define FIRST_COLUMN tw_item(0)
 #define SYNC barrier(CLK_GLOBAL_MEM_FENCE)
@@ -68,23 +84,22 @@ static inline void KERNEL(store_part)(__global float *p, const int count, const 
         for (int k = from; k < (to); k++) {                                                                           \
             const float w = LOAD(1, weight, col * (GATES * U) + k);                                                   \
             for (int i = 0; i < ROWS; i++)                                                                            \
-                sum[i] += w * SOURCE[(min(first + i, last - 1) * STEPS + t) * (GATES * U) + k];                       \
+                sum[i] += w * LOAD(1, state, FACTOR + min(i, end - begin - 1) * (GATES * U) + k);                     \
         }                                                                                                             \
-        for (int row = first; row < last; row++)                                                                      \
-            STORE(1, state, (TO) + row * UP + col, LOAD(1, state, (TO) + row * UP + col) + sum[row - first]);         \
+        for (int row = begin; row < end; row++)                                                                       \
+            STORE(1, state, (TO) + row * UP + col, LOAD(1, state, (TO) + row * UP + col) + sum[row - begin]);         \
     }                                                                                                                 \
     SYNC;
 #else
 #define FIRST_COLUMN 0
 #define SYNC
-#define AT(i) ((i) * (STEPS * GATES * U))
-// The tile that begins at sequence `top`, of which those from `begin` on are its own.
+#define AT(i) ((i) * (GATES * U))
 #define BACK_TILE(ROWS_, from, to, TO)                                                                                \
     do {                                                                                                              \
         TILE_BEGIN(acc, ROWS_)                                                                                        \
-        int p = (top * STEPS + t) * (GATES * U) + (from), q = (block * (GATES * U) + (from)) * TILE_WIDTH;            \
+        int p = FACTOR + (from), q = (block * (GATES * U) + (from)) * TILE_WIDTH;                                     \
         for (int k = from; k < (to); k++) {                                                                           \
-            TILE_STEP(acc, ROWS_, SOURCE, p, AT, weight, q);                                                          \
+            TILE_STEP(acc, ROWS_, state, p, AT, weight, q);                                                           \
             p++;                                                                                                      \
             q += TILE_WIDTH;                                                                                          \
         }                                                                                                             \
@@ -96,14 +111,12 @@ static inline void KERNEL(store_part)(__global float *p, const int count, const 
             }                                                                                                         \
     } while (0)
 #define BACK(from, to, TO)                                                                                            \
-    for (int block = 0; block < BLOCKS; block++)                                                                      \
-        for (int begin = first; begin < last; begin += rows) {                                                        \
-            const int top = min(begin, last - rows);                                                                  \
-            if (rows == ROWS)                                                                                         \
-                BACK_TILE(ROWS, from, to, TO);                                                                        \
-            else                                                                                                      \
-                BACK_TILE(1, from, to, TO);                                                                           \
-        }
+    for (int block = 0; block < BLOCKS; block++) {                                                                    \
+        if (rows == ROWS)                                                                                             \
+            BACK_TILE(ROWS, from, to, TO);                                                                            \
+        else                                                                                                          \
+            BACK_TILE(1, from, to, TO);                                                                               \
+    }
 #endif
 
 __kernel void KERNEL(recurrence_dx)(const int n PARAMS)
@@ -111,9 +124,7 @@ __kernel void KERNEL(recurrence_dx)(const int n PARAMS)
     USE_PARAMS
     const int slabs = (n + SLAB - 1) / SLAB, slab = tw_group(0);
     const int first = (int)((long)n * slab / slabs), last = (int)((long)n * (slab + 1) / slabs);
-#if LOCAL == 1
-    const int rows = last - first >= ROWS ? ROWS : 1;
-#endif
+    const int rows = LOCAL > 1 ? last - first : last - first >= ROWS ? ROWS : 1;
     for (int row = first; row < last; row++)
         for (int col = FIRST_COLUMN; col < U; col += VW * LOCAL) {
             const int own = row * UP + col;
@@ -138,90 +149,94 @@ __kernel void KERNEL(recurrence_dx)(const int n PARAMS)
 #endif
 #endif
         }
-    for (int step = STEPS - 1; step >= 0; step--) {
-        const int t = REVERSE ? STEPS - 1 - step : step;
-        for (int row = first; row < last; row++) {
-            const int at = row * STEPS + t;
+    for (int step = STEPS - 1; step >= 0; step--)
+        for (int begin = first; begin < last; begin += rows) {
+            // the last tile begins earlier, among sequences that are finished: their rows of the factor are not looked at
+            const int t = REVERSE ? STEPS - 1 - step : step, top = min(begin, last - rows), end = top + rows;
+            for (int row = begin; row < end; row++) {
+                const int at = row * STEPS + t;
+                // what the next tile needs, or the first one at the next step: STEPS rows apart, it is no pattern that a
+                // core foresees
+                const int ahead = row + rows < last ? at + rows * STEPS
+                                                    : at + (rows - (last - first)) * STEPS + (REVERSE ? 1 : -1);
 #if MASKED
-            const bool real = LOAD(1, mask, at) != 0;
+                const bool real = LOAD(1, mask, at) != 0;
 #endif
-            for (int col = FIRST_COLUMN; col < U; col += VW * LOCAL) {
-                const int own = row * UP + col;
-                FLOATV(VW) d = LOAD(VW, state, own);
-#if MASKED
-                FLOATV(VW) dout = LOAD(VW, state, DOUT + own);
+                for (int col = FIRST_COLUMN; col < U; col += VW * LOCAL) {
+                    const int own = row * UP + col;
+                    for (int g = 0; g < SAVED; g++)
+                        TW_PREFETCH(gates, (ahead * SAVED + g) * U + col);
+#if CELL == LSTM
+                    TW_PREFETCH(carry, ahead * U + col);
+#endif
 #ifndef dy_ABSENT
-                dout += GET(dy, at * U + col);
+                    TW_PREFETCH(dy, ahead * U + col);
 #endif
-                STORE(VW, state, DOUT + own, real ? (FLOATV(VW))(0) : dout);
-                if (!real) {
-                    for (int g = 0; g < GATES; g++) {
-                        DX(g, (FLOATV(VW))(0));
-#ifndef dr_ABSENT
-                        DR(g, (FLOATV(VW))(0));
+                    FLOATV(VW) d = LOAD(VW, state, own);
+#if MASKED
+                    FLOATV(VW) dout = LOAD(VW, state, DOUT + own);
+#ifndef dy_ABSENT
+                    dout += GET(dy, at * U + col);
 #endif
-                    }
+                    STORE(VW, state, DOUT + own, real ? (FLOATV(VW))(0) : dout);
+                    if (!real) {
+                        for (int g = 0; g < GATES; g++)
+                            D(g, (FLOATV(VW))(0))
 #if CELL == GRU_BEFORE
-                    STORE(VW, state, DRESET + own, (FLOATV(VW))(0));
+                        STORE(VW, state, DRESET + own, (FLOATV(VW))(0));
 #endif
-                    continue;
-                }
-                d += dout;
+                        continue;
+                    }
+                    d += dout;
 #elif !defined(dy_ABSENT)
-                d += GET(dy, at * U + col);
+                    d += GET(dy, at * U + col);
 #endif
 #if CELL == RNN
-                DX(0, ACT_DX(VW, d, SAVED_GATE(0)));
-                d = 0;
+                    D(0, ACT_DX(VW, d, SAVED_GATE(0)))
+                    d = 0;
 #elif CELL == LSTM
-                const FLOATV(VW) gate_i = SAVED_GATE(0), gate_f = SAVED_GATE(1), gate_g = SAVED_GATE(2);
-                const FLOATV(VW) gate_o = SAVED_GATE(3), c_old = GET(carry, at * U + col);
-                const FLOATV(VW) a = ACT(VW, gate_f * c_old + gate_i * gate_g);
-                const FLOATV(VW) d_c = LOAD(VW, state, DC + own) + ACT_DX(VW, d * gate_o, a);
-                DX(0, GATE_DX(VW, d_c * gate_g, gate_i));
-                DX(1, GATE_DX(VW, d_c * c_old, gate_f));
-                DX(2, ACT_DX(VW, d_c * gate_i, gate_g));
-                DX(3, GATE_DX(VW, d * a, gate_o));
-                STORE(VW, state, DC + own, d_c * gate_f);
-                d = 0;
+                    const FLOATV(VW) gate_i = SAVED_GATE(0), gate_f = SAVED_GATE(1), gate_g = SAVED_GATE(2);
+                    const FLOATV(VW) gate_o = SAVED_GATE(3), c_old = GET(carry, at * U + col);
+                    const FLOATV(VW) a = ACT(VW, gate_f * c_old + gate_i * gate_g);
+                    const FLOATV(VW) d_c = LOAD(VW, state, DC + own) + ACT_DX(VW, d * gate_o, a);
+                    D(0, GATE_DX(VW, d_c * gate_g, gate_i))
+                    D(1, GATE_DX(VW, d_c * c_old, gate_f))
+                    D(2, ACT_DX(VW, d_c * gate_i, gate_g))
+                    D(3, GATE_DX(VW, d * a, gate_o))
+                    STORE(VW, state, DC + own, d_c * gate_f);
+                    d = 0;
 #elif CELL == GRU
-                const FLOATV(VW) gate_z = SAVED_GATE(0), gate_r = SAVED_GATE(1), candidate = SAVED_GATE(2);
-                const FLOATV(VW) d_candidate = ACT_DX(VW, d * (1.0f - gate_z), candidate);
-                const FLOATV(VW) d_z = GATE_DX(VW, d * (GET(before, at * U + col) - candidate), gate_z);
-                const FLOATV(VW) d_r = GATE_DX(VW, d_candidate * SAVED_GATE(3), gate_r);
-#ifndef dx_ABSENT
-                DX(0, d_z);
-                DX(1, d_r);
-                DX(2, d_candidate);
-#endif
-                DR(0, d_z);
-                DR(1, d_r);
-                DR(2, d_candidate * gate_r);
-                d *= gate_z;
+                    const FLOATV(VW) gate_z = SAVED_GATE(0), gate_r = SAVED_GATE(1), candidate = SAVED_GATE(2);
+                    const FLOATV(VW) d_candidate = ACT_DX(VW, d * (1.0f - gate_z), candidate);
+                    D(0, GATE_DX(VW, d * (GET(before, at * U + col) - candidate), gate_z))
+                    D(1, GATE_DX(VW, d_candidate * SAVED_GATE(3), gate_r))
+                    DX(2, d_candidate);
+                    DR(2, d_candidate * gate_r);
+                    d *= gate_z;
 #else
-                const FLOATV(VW) gate_z = SAVED_GATE(0), candidate = SAVED_GATE(2);
-                DX(0, GATE_DX(VW, d * (GET(before, at * U + col) - candidate), gate_z));
-                DX(2, ACT_DX(VW, d * (1.0f - gate_z), candidate));
-                STORE(VW, state, DRESET + own, (FLOATV(VW))(0));
-                d *= gate_z;
+                    const FLOATV(VW) gate_z = SAVED_GATE(0), candidate = SAVED_GATE(2);
+                    D(0, GATE_DX(VW, d * (GET(before, at * U + col) - candidate), gate_z))
+                    D(2, ACT_DX(VW, d * (1.0f - gate_z), candidate))
+                    STORE(VW, state, DRESET + own, (FLOATV(VW))(0));
+                    d *= gate_z;
 #endif
-                STORE(VW, state, own, d);
+                    STORE(VW, state, own, d);
+                }
             }
-        }
 #if CELL == GRU_BEFORE
-        BACK(2 * U, 3 * U, DRESET)
-        for (int row = first; row < last; row++)
-            for (int col = FIRST_COLUMN; col < U; col += VW * LOCAL) {
-                const int at = row * STEPS + t, own = row * UP + col;
-                const FLOATV(VW) reset = LOAD(VW, state, DRESET + own), gate_r = SAVED_GATE(1);
-                DX(1, GATE_DX(VW, reset * GET(before, at * U + col), gate_r));
-                STORE(VW, state, own, LOAD(VW, state, own) + reset * gate_r);
-            }
-        BACK(0, 2 * U, 0)
+            BACK(2 * U, 3 * U, DRESET)
+            for (int row = begin; row < end; row++)
+                for (int col = FIRST_COLUMN; col < U; col += VW * LOCAL) {
+                    const int at = row * STEPS + t, own = row * UP + col;
+                    const FLOATV(VW) reset = LOAD(VW, state, DRESET + own), gate_r = SAVED_GATE(1);
+                    D(1, GATE_DX(VW, reset * GET(before, at * U + col), gate_r))
+                    STORE(VW, state, own, LOAD(VW, state, own) + reset * gate_r);
+                }
+            BACK(0, 2 * U, 0)
 #else
-        BACK(0, GATES * U, 0)
+            BACK(0, GATES * U, 0)
 #endif
-    }
+        }
     for (int row = first; row < last; row++)
         for (int col = FIRST_COLUMN; col < U; col += VW * LOCAL) {
 #ifndef dh0_ABSENT

@@ -50,3 +50,14 @@
                 EPILOGUE(1, tile_lane[tile_j], (at) + tile_j, (col) + tile_j);                                        \
         }                                                                                                             \
     } while (0)
+
+// Asks for the cache line of element i of a tensor, so that it is there when it is needed; any i. OpenCL's prefetch does
+// nothing on PoCL.
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_prefetch)
+#define TW_PREFETCH(name, i) __builtin_prefetch((const void *)(size_t)(name + (i)), 0, 3)
+#endif
+#endif
+#ifndef TW_PREFETCH
+#define TW_PREFETCH(name, i)
+#endif

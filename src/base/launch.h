@@ -55,6 +55,13 @@ typedef struct tw_library_product {
     tw_dim batch, m, n, k;
 } tw_library_product;
 
+/* A tensor that a launch writes and one that it reads, of which element i is read before element i
+ * of the other is written, by the same work-item: they may share their place. The kernel's
+ * parameters of both are not restrict. */
+typedef struct tw_shared_place {
+    int out, in;
+} tw_shared_place;
+
 /* One kernel launch. Every kernel's first argument is `const int n`, the batch of this run, which
  * is not in args. All texts live in the arena of whoever made the launch. */
 typedef struct tw_launch {
@@ -64,8 +71,9 @@ typedef struct tw_launch {
     const tw_library_product *product; /* NULL but there */
     const char *macros;                /* "#define MR 14\n#define K (9*n)\n..." */
     const char *entry;                 /* "gemm": the kernel is written KERNEL(gemm) in its file */
-    int n_args, dims;
+    int n_args, dims, n_shared;
     tw_arg arg[TW_MAX_ARGS];
+    tw_shared_place shared[2];
     /* global size in dimension d at batch n: ceil(at(global[d], n) / divide[d]) work-groups of
      * local[d] items */
     tw_dim global[3];

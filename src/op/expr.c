@@ -156,12 +156,18 @@ static void print_defaults(const tw_operator *op, int which, tw_text *text)
     }
 }
 
-void tw_expr_print_row(const tw_operator *op, const char *name, unsigned widths, tw_text *text)
+void tw_expr_print_row(const tw_operator *op, const char *name, bool fast, unsigned widths,
+                       tw_text *text)
 {
     const tw_row *row = tw_row_get(op->row);
     const char *uses = row->derivative[0].uses;
     for (int which = 0; which < (uses && !strchr(uses, 'A') ? 2 : 1); which++) {
         const tw_expr_step step = {.kind = TW_EXPR_ROW, .row = op->row, .which = which};
+        if (!which && fast &&
+            (strcmp(row->name, "tanh") == 0 || strcmp(row->name, "sigmoid") == 0)) {
+            tw_text_printf(text, "#define %s(W, a) TW_CAT(tw_%s_, W)(a)\n", name, row->name);
+            continue;
+        }
         for (int width = 1; width <= 16; width *= 2)
             if (widths & (unsigned)width)
                 print_function(&step, CLASS_FLOAT, width, text);

@@ -13,7 +13,8 @@
 typedef struct arguments {
     tw_site *site;
     tw_launch *launch;
-    char params[512], uses[512];
+    tw_shared_place shared; /* out -1: none */
+    char params[640], uses[512];
 } arguments;
 
 static void add(arguments *a, const char *name, int id, tw_type type, bool written)
@@ -25,8 +26,12 @@ static void add(arguments *a, const char *name, int id, tw_type type, bool writt
         tw_launch_in(a->site, a->launch, name, id, type);
     if (id < 0)
         return;
-    (void)snprintf(a->params + p, sizeof a->params - p, ", TW_%s(%s)", written ? "OUT" : "IN",
-                   name);
+    if (id == a->shared.out || id == a->shared.in) /* not restrict */
+        (void)snprintf(a->params + p, sizeof a->params - p,
+                       ", __global float *%s_base, const ulong %s_offset", name, name);
+    else
+        (void)snprintf(a->params + p, sizeof a->params - p, ", TW_%s(%s)", written ? "OUT" : "IN",
+                       name);
     (void)snprintf(a->uses + u, sizeof a->uses - u, "USE_%s(%s); ", written ? "OUT" : "IN", name);
 }
 
@@ -41,6 +46,19 @@ static void finish(arguments *a)
 {
     tw_launch_define_text(a->site, a->launch, "PARAMS", a->params);
     tw_launch_define_text(a->site, a->launch, "USE_PARAMS", a->uses);
+}
+
+/* Lets a result overwrite an input of its size that is read element by element before it. */
+static arguments begin(tw_site *site, tw_launch *launch, int result, int input)
+{
+    arguments a = {.site = site, .launch = launch, .shared = {-1, -1}};
+    const tw_dim out = tw_shape_count(tw_site_out_shape(site, result)),
+                 in = tw_shape_count(tw_site_in_shape(site, input));
+    if (site->out[result] >= 0 && tw_dim_equal(out, in)) {
+        a.shared = (tw_shared_place){site->out[result], site->in[input]};
+        tw_launch_share(launch, a.shared.out, a.shared.in);
+    }
+    return a;
 }
 
 static bool is_given(const tw_site *site, int input)
@@ -64,7 +82,7 @@ static int tile_rows(const tw_caps *caps, int vectors, int slab)
     int best = 1, best_cost = INT32_MAX;
     for (int rows = 1; rows <= most; rows++) {
         const int cost = (slab + rows - 1) / rows * (rows + 1);
-        if (cost <= best_cost) {
+        if (cost < best_cost) {
             best = rows;
             best_cost = cost;
         }
@@ -105,9 +123,10 @@ static tw_launch *steps_launch(tw_site *site, tw_candidate *candidate, const cha
     return l;
 }
 
-static tw_dim planes(const tw_recurrence *r, int64_t width, int count)
+/* So many numbers for each sequence. */
+static tw_dim planes(const tw_recurrence *r, int64_t width)
 {
-    return tw_dim_multiply(r->n, TW_DIM(width * count));
+    return tw_dim_multiply(r->n, TW_DIM(width));
 }
 
 /* ---- forward ---- */
@@ -141,13 +160,13 @@ void tw_recurrence_variants(tw_site *site)
         return;
     const int weight = simt ? site->in[TW_REC_WEIGHT] : pack(site, candidate, &r, c.vw);
     const int state =
-        tw_candidate_workspace(site, candidate, TW_F32, planes(&r, blocks * c.vw, 4), "states");
+        tw_candidate_workspace(site, candidate, TW_F32, planes(&r, 4 * blocks * c.vw), "states");
     tw_launch *l = steps_launch(site, candidate, "recurrence.cl", "recurrence", &r, &c);
     tw_launch_define(site, l, "VW", c.vw);
     tw_launch_define(site, l, "BLOCKS", blocks);
     tw_launch_define(site, l, "MASKED", is_given(site, TW_REC_MASK));
     tw_launch_define(site, l, "SEEN", is_given(site, TW_REC_MASK) && is_given(site, TW_REC_H0));
-    arguments a = {.site = site, .launch = l};
+    arguments a = begin(site, l, TW_REC_GATES, TW_REC_X);
     add_input(&a, "x", TW_REC_X);
     add(&a, "weight", weight, TW_F32, false);
     add_input(&a, "bias", TW_REC_BIAS);
@@ -185,15 +204,6 @@ static int pack_transposed(tw_site *site, tw_candidate *candidate, const tw_recu
     return packed;
 }
 
-/* Where a gradient goes that the product reads again, even if nobody else wants it. */
-static int needed_result(tw_site *site, tw_candidate *candidate, const tw_recurrence *r, int result)
-{
-    const tw_dim count = tw_shape_count(tw_site_out_shape(site, result));
-    if (site->out[result] >= 0 || (result == TW_DREC_DR) != (r->cell == TW_CELL_GRU))
-        return site->out[result];
-    return tw_candidate_workspace(site, candidate, TW_F32, count, "gradient by the sums");
-}
-
 void tw_recurrence_dx_variants(tw_site *site)
 {
     const tw_recurrence r = tw_recurrence_of(site->call);
@@ -207,12 +217,13 @@ void tw_recurrence_dx_variants(tw_site *site)
         return;
     const int weight =
         simt ? site->in[TW_DREC_WEIGHT] : pack_transposed(site, candidate, &r, &tile);
-    const int state = tw_candidate_workspace(site, candidate, TW_F32,
-                                             planes(&r, tile.blocks * tile.width, 3), "states");
+    const int state = tw_candidate_workspace(
+        site, candidate, TW_F32, planes(&r, 3 * tile.blocks * tile.width + r.gates * r.units),
+        "states");
     tw_launch *l = steps_launch(site, candidate, "recurrence_dx.cl", "recurrence_dx", &r, &c);
     tw_launch_define_tile(site, l, &tile);
     tw_launch_define(site, l, "MASKED", is_given(site, TW_DREC_MASK));
-    arguments a = {.site = site, .launch = l};
+    arguments a = begin(site, l, TW_DREC_DX, TW_DREC_GATES);
     add(&a, "weight", weight, TW_F32, false);
     add_input(&a, "gates", TW_DREC_GATES);
     add_input(&a, "before", TW_DREC_BEFORE);
@@ -223,8 +234,8 @@ void tw_recurrence_dx_variants(tw_site *site)
     add_input(&a, "dh", TW_DREC_DH);
     add_input(&a, "dc", TW_DREC_DC);
     add(&a, "state", state, TW_F32, true);
-    add(&a, "dx", needed_result(site, candidate, &r, TW_DREC_DX), TW_F32, true);
-    add(&a, "dr", needed_result(site, candidate, &r, TW_DREC_DR), TW_F32, true);
+    add(&a, "dx", site->out[TW_DREC_DX], TW_F32, true);
+    add(&a, "dr", site->out[TW_DREC_DR], TW_F32, true);
     add(&a, "dh0", site->out[TW_DREC_DH0], TW_F32, true);
     add(&a, "dc0", r.cell == TW_CELL_LSTM ? site->out[TW_DREC_DC0] : -1, TW_F32, true);
     finish(&a);

@@ -122,7 +122,7 @@ void tw_launch_row(tw_site *site, tw_launch *launch, const char *name, const tw_
                    unsigned widths)
 {
     tw_text text = {.context = site->arena->context};
-    tw_expr_print_row(op, name, widths, &text);
+    tw_expr_print_row(op, name, site->caps->family == TW_FAMILY_SIMD, widths, &text);
     if (text.failed)
         out_of_memory(site);
     else
@@ -160,6 +160,14 @@ void tw_launch_in(tw_site *site, tw_launch *launch, const char *name, int id, tw
 void tw_launch_out(tw_site *site, tw_launch *launch, const char *name, int id, tw_type type)
 {
     add_tensor(site, launch, name, id, type, true);
+}
+
+void tw_launch_share(tw_launch *launch, int out, int in)
+{
+    if (!launch || out < 0 || in < 0)
+        return;
+    assert(launch->n_shared < TW_COUNT(launch->shared));
+    launch->shared[launch->n_shared++] = (tw_shared_place){out, in};
 }
 
 void tw_launch_int(tw_site *site, tw_launch *launch, int value)

@@ -57,6 +57,9 @@ tw_launch *tw_candidate_launch(tw_site *site, tw_candidate *candidate, const cha
  * NAME_TYPE (f32, i32, ...). id -1: defines NAME_ABSENT and passes nothing. */
 void tw_launch_in(tw_site *site, tw_launch *launch, const char *name, int id, tw_type type);
 void tw_launch_out(tw_site *site, tw_launch *launch, const char *name, int id, tw_type type);
+/* out may overwrite in (base/launch.h, tw_shared_place) where nobody reads in any more; nothing if
+ * either is -1. */
+void tw_launch_share(tw_launch *launch, int out, int in);
 void tw_launch_int(tw_site *site, tw_launch *launch, int value);
 void tw_launch_float(tw_site *site, tw_launch *launch, float value);
 void tw_launch_user(tw_site *site, tw_launch *launch,

@@ -131,37 +131,53 @@ static bool reads_tensor(const tw_launch *launch, int id, int *times)
     return *times > 0;
 }
 
+/* Whether `in` dies in step s, where nothing else takes its place, and is of out's size. */
+static bool may_take_place(const layout *l, int s, int out, int in)
+{
+    const tw_recipe *r = l->recipe;
+    const tw_launch *launch = l->step[s].launch;
+    const tw_tensor *t = &r->tensor[out], *u = &r->tensor[in];
+    int times = 0;
+    if (t->space != TW_SPACE_WORK || l->same_place[out] >= 0 || t->first != s ||
+        !reads_tensor(launch, in, &times) || times > 1)
+        return false;
+    bool taken = u->space != TW_SPACE_WORK || u->last != s || u->type != t->type ||
+                 !tw_dim_equal(u->count, t->count);
+    for (int k = 0; k < launch->n_args && !taken; k++)
+        taken = launch->arg[k].kind == TW_ARG_TENSOR && launch->arg[k].tensor.written &&
+                l->same_place[launch->arg[k].tensor.id] == in;
+    return !taken;
+}
+
 /* An elementwise launch may overwrite an operand of the result's size that dies in it: each element
  * is read before it is written. Operands of fewer elements (broadcast ones) have other sizes. */
+static void place_elementwise(layout *l, int s)
+{
+    const tw_launch *launch = l->step[s].launch;
+    for (int o = 0; o < launch->n_args; o++) {
+        if (launch->arg[o].kind != TW_ARG_TENSOR || !launch->arg[o].tensor.written)
+            continue;
+        const int out = launch->arg[o].tensor.id;
+        for (int i = 0; i < launch->n_args; i++) {
+            const tw_arg *arg = &launch->arg[i];
+            if (arg->kind == TW_ARG_TENSOR && !arg->tensor.written &&
+                may_take_place(l, s, out, arg->tensor.id))
+                l->same_place[out] = arg->tensor.id;
+        }
+    }
+}
+
 static void find_in_place(layout *l)
 {
-    tw_recipe *r = l->recipe;
     for (int s = 0; s < l->n_steps; s++) {
         const tw_launch *launch = l->step[s].launch;
-        if (!launch || !l->step[s].alone || launch->constant)
+        if (!launch || launch->constant)
             continue;
-        for (int o = 0; o < launch->n_args; o++) {
-            if (launch->arg[o].kind != TW_ARG_TENSOR || !launch->arg[o].tensor.written)
-                continue;
-            const int out = launch->arg[o].tensor.id;
-            const tw_tensor *t = &r->tensor[out];
-            for (int i = 0;
-                 i < launch->n_args && t->space == TW_SPACE_WORK && l->same_place[out] < 0; i++) {
-                const int in = launch->arg[i].kind == TW_ARG_TENSOR ? launch->arg[i].tensor.id : -1;
-                int times = 0;
-                if (in < 0 || launch->arg[i].tensor.written || !reads_tensor(launch, in, &times) ||
-                    times > 1)
-                    continue;
-                const tw_tensor *u = &r->tensor[in];
-                bool taken = u->space != TW_SPACE_WORK || u->last != s || u->type != t->type ||
-                             !tw_dim_equal(u->count, t->count);
-                for (int k = 0; k < launch->n_args && !taken; k++)
-                    taken = launch->arg[k].kind == TW_ARG_TENSOR && launch->arg[k].tensor.written &&
-                            l->same_place[launch->arg[k].tensor.id] == in;
-                if (!taken)
-                    l->same_place[out] = in;
-            }
-        }
+        if (l->step[s].alone)
+            place_elementwise(l, s);
+        for (int i = 0; i < launch->n_shared; i++)
+            if (may_take_place(l, s, launch->shared[i].out, launch->shared[i].in))
+                l->same_place[launch->shared[i].out] = launch->shared[i].in;
     }
 }
 
