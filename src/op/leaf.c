@@ -76,7 +76,13 @@ static tw_status random_infer(tw_call *call, tw_error *error)
 {
     const tw_attr *dims = tw_attr_get(call, "shape");
     const bool like = call->n_inputs > 0 && call->input[0];
-    if (like == !dims->absent)
+    if (like && !dims->absent)
+        return tw_fail(
+            error, TW_ERROR_SHAPE,
+            "has an input, whose shape it takes, and shape= as well; without an input it "
+            "is written %s()",
+            call->op->name);
+    if (!like && dims->absent)
         return tw_fail(error, TW_ERROR_SHAPE,
                        "needs either an input whose shape it takes, or shape=");
     tw_shape shape = {.rank = dims->count};

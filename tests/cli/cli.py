@@ -744,6 +744,7 @@ def bad_models():
     bad_model("stands twice", MLP.replace("metrics=accuracy", "metrics=accuracy,accuracy"), 8, 1)
     bad_model("momentum", MLP.replace("logits =", "batch_norm momentum=2\nlogits ="), 5, 1)
     bad_model("epsilon", MLP.replace("logits =", "batch_norm epsilon=0\nlogits ="), 5, 1)
+    bad_model("random_normal()", MLP.replace("dense(x)", "z = random_normal shape=n,3\ndense(z)"), 4)
     bad_model("from 0 to 2", MLP.replace("classes=2", "classes=3"), 7, 8)
     _, data = points()
     no_loss = write("noloss.tw", "\n".join(MLP.splitlines()[:-2]) + "\n")
