@@ -323,6 +323,59 @@ static void batch_nought_is_an_error(void)
     close_bench(&b);
 }
 
+/* ---- attention ---- */
+
+/* The most bytes in use while a layer of attention over `length` places is trained. */
+static uint64_t attention_peak(tw_family family, int length)
+{
+    bench b;
+    char sizes[16];
+    (void)snprintf(sizes, sizeof sizes, "t=%d", length);
+    CHECK_OK(plan_with(&b,
+                       "thalweg 1\nx = input f32[n,t,32]\nm = input bool[n,t]\n"
+                       "y = multi_head_attention(x, mask=m) heads=2 causal=yes\n"
+                       "loss = reduce_mean(y)\n",
+                       NULL, &caps_of[family],
+                       &(tw_recipe_options){.batch = 1, .fusion = true, .sizes = sizes}),
+             b.error);
+    const uint64_t peak = b.recipe ? b.recipe->peak_bytes : 0;
+    close_bench(&b);
+    return peak;
+}
+
+static void attention_takes_memory_linear_in_the_length(void)
+{
+    for (tw_family family = TW_FAMILY_SIMD; family <= TW_FAMILY_SIMT; family++) {
+        const uint64_t once = attention_peak(family, 4096), twice = attention_peak(family, 8192);
+        CHECK(once > 0 && twice <= 2 * once);
+        CHECK(twice < 8192u * 8192u / 2); /* the scores of both heads alone: 512 MiB */
+    }
+}
+
+static void refused(const char *call, const char *sentence)
+{
+    bench b;
+    char model[400];
+    (void)snprintf(model, sizeof model,
+                   "thalweg 1\nx = input f32[n,6,10]\nc = input f32[n,4,10]\n"
+                   "m = input bool[n,5]\nf = input f32[n,6]\ny = %s\nloss = reduce_mean(y)\n",
+                   call);
+    CHECK(plan(&b, model, NULL, TW_FAMILY_SIMD) != TW_OK);
+    CHECK_HAS(b.error.text, sentence);
+    close_bench(&b);
+}
+
+static void attention_says_what_does_not_fit(void)
+{
+    refused("multi_head_attention(x) heads=4", "heads=4 do not divide the query's width 10");
+    refused("multi_head_attention(x, mask=m) heads=2",
+            "mask[n,5] does not fit the scores [n,heads,queries,keys], which are [n,2,6,6]");
+    refused("multi_head_attention(x, mask=f) heads=2", "a mask is bool, u8 or i32");
+    refused("multi_head_attention(x, x, c) heads=2", "have different lengths");
+    refused("scaled_dot_product_attention(x, c, x)", "have different lengths");
+    refused("multi_head_attention(x) heads=2 dropout=1", "dropout must be at least 0 and below 1");
+}
+
 /* ---- memory running out, at each allocation in turn ---- */
 
 typedef struct meter {
@@ -384,7 +437,8 @@ static void each_allocation_may_fail(void)
     CHECK(failures > 50);
 }
 
-TESTS(T(a_chain_is_one_launch), T(without_fusion_each_call_is_a_launch),
+TESTS(T(attention_takes_memory_linear_in_the_length), T(attention_says_what_does_not_fit),
+      T(a_chain_is_one_launch), T(without_fusion_each_call_is_a_launch),
       T(bias_and_activation_follow_the_product), T(an_activations_gradient_goes_where_dy_is_made),
       T(random_numbers_are_made_where_they_are_used), T(a_view_costs_nothing),
       T(an_output_that_is_an_input_is_copied), T(gradients_lie_as_parameters_do),
