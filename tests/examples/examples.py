@@ -199,7 +199,7 @@ def waves(dice):
 @made
 def text(dice):
     words = ["the ", "stream ", "runs ", "down ", "to ", "a ", "valley ", "and ", "rests.\n"]
-    (HERE / "text.txt").write_text("".join(dice.choice(words) for _ in range(2500)))
+    (HERE / "text.txt").write_text("".join(dice.choice(words) for _ in range(1500)))
     return "text:text.txt"
 
 
@@ -229,7 +229,7 @@ example("lstm_relu", grey, "--epochs", 6, "--batch", 16)
 example("denoising", grey, "--epochs", 2, "--batch", 16, predict=None)
 example("gan", grey, "--epochs", 2, "--batch", 64, "--images", "prediction", falls=False, predict=("--samples", 4))
 example("conditional_gan", grey, "--epochs", 1, "--batch", 64, falls=False, predict=None)
-example("characters", text, "--epochs", 1, "--batch", 8, falls=False, below={"train_loss": 4.6}, predict=None)
+example("characters", text, "--epochs", 1, "--batch", 8, falls=False, below={"train_loss": 4.9}, predict=None)
 
 
 # ---- running ----

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cross-validation: parts of a data set, alike in their classes, and a trainer that begins anew.
+#include "failing.h"
 #include "harness.h"
 #include "train.h"
 
@@ -227,4 +228,51 @@ static void restart(void)
         restart_on(NULL);
 }
 
-TESTS(T(parts), T(selections), T(refused), T(restart))
+/* A fold of a part of the data, and a restart. */
+static tw_status everything(session *s)
+{
+    tw_dataset *data = NULL, *rest = NULL, *train = NULL, *test = NULL;
+    const tw_array columns[2] = {{.type = TW_F32, .rank = 2, .dim = {SAMPLES, 2}, .data = x},
+                                 {.type = TW_I32, .rank = 1, .dim = {SAMPLES}, .data = label}};
+    const tw_fold fold = {.parts = 3, .part = 1, .shuffle = true};
+    tw_status status = tw_dataset_from_arrays(s->graph, 2, columns, &data, &s->error);
+    if (status == TW_OK)
+        status = tw_dataset_fold(data, &fold, &train, &test, &s->error);
+    if (status == TW_OK)
+        status = tw_dataset_split(train, 0.5, &rest, &s->error);
+    if (status == TW_OK)
+        status = tw_trainer_restart(s->trainer, 3, &s->error);
+    tw_dataset_destroy(&data);
+    tw_dataset_destroy(&train);
+    tw_dataset_destroy(&rest);
+    tw_dataset_destroy(&test);
+    return status;
+}
+
+static void memory_out(void)
+{
+    session s = {.context = NULL};
+    tw_failing memory = {.fail_at = -1};
+    const tw_allocator allocator = {tw_failing_resize, &memory};
+    const tw_context_options options = {.allocator = &allocator, .cache_folder = ""};
+    make_samples();
+    CHECK_OK(tw_context_create(&options, &s.context, &s.error), s.error);
+    CHECK_OK(tw_graph_parse(s.context, model, strlen(model), &s.graph, &s.error), s.error);
+    CHECK_OK(tw_device_open(s.context, "host", &s.device, &s.error), s.error);
+    CHECK_OK(tw_params_create(s.graph, s.device, 1, &s.params, &s.error), s.error);
+    CHECK_OK(tw_trainer_create(s.params, NULL, &s.trainer, &s.error), s.error);
+    const long live = memory.live;
+    tw_status status = TW_ERROR_MEMORY;
+    long fails = 0;
+    for (; status == TW_ERROR_MEMORY && fails < 2000; fails++) {
+        memory.fail_at = memory.calls + fails;
+        status = everything(&s);
+        CHECK(memory.live == live && memory.wrong == 0);
+    }
+    CHECK_OK(status, s.error);
+    CHECK(fails > 20);
+    session_close(&s);
+    CHECK(memory.live == 0);
+}
+
+TESTS(T(parts), T(selections), T(refused), T(restart), T(memory_out))
