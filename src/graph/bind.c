@@ -125,8 +125,9 @@ static bool bind_call(binding *b, const tw_call *from)
         call->input[i] = from->input[i] ? b->map[from->input[i]->id] : NULL;
     for (int i = 0; i < from->n_inputs; i++)
         if (from->input[i] && !call->input[i])
-            return tw_poison(g, TW_ERROR_INTERNAL, "%s: %s was not made by its expansion",
-                             from->name, from->input[i]->name);
+            return tw_poison(g, TW_ERROR_NAME,
+                             "%s: %s has no result %s: it makes none with its attributes",
+                             from->name, from->input[i]->call->name, from->input[i]->name);
     if (tw_call_infer(call, &error) != TW_OK)
         return tw_poison_error(g, from->name, &error);
     tw_node *first = call->result[0];

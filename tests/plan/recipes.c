@@ -264,6 +264,41 @@ static void living_tensors_do_not_share(void)
     }
 }
 
+/* How many of the places that launches may share are shared. */
+static int shared_places(const tw_recipe *r)
+{
+    int count = 0;
+    for (int s = 0; r && s < r->n_stages; s++) {
+        const tw_candidate *c = r->stage[s].candidate[0];
+        for (int l = 0; l < c->n_launches; l++)
+            for (int i = 0; i < c->launch[l]->n_shared; i++) {
+                const tw_tensor *out = &r->tensor[c->launch[l]->shared[i].out],
+                                *in = &r->tensor[c->launch[l]->shared[i].in];
+                count += out->index == in->index && out->offset == in->offset;
+            }
+    }
+    return count;
+}
+
+/* A recurrence's gates overwrite its sums, and its gradient by the sums the gates; but not the
+ * gates of a gru without reset_after, which are read again. */
+static void a_recurrence_works_in_place(void)
+{
+    static const char *const layer[] = {"lstm(x) units=5", "gru(x) units=5 reset_after=no"};
+    for (int k = 0; k < 4; k++) {
+        bench b;
+        char model[200];
+        (void)snprintf(model, sizeof model,
+                       "thalweg 1\nx = input f32[n,9,6]\nt = input f32[n,5]\n"
+                       "y = %s\nloss = mse(y, t)\n",
+                       layer[k % 2]);
+        CHECK_OK(plan(&b, model, NULL, k < 2 ? TW_FAMILY_SIMD : TW_FAMILY_SIMT), b.error);
+        CHECK(shared_places(b.recipe) == 2 - k % 2);
+        CHECK(b.recipe && clashes(b.recipe) == 0);
+        close_bench(&b);
+    }
+}
+
 static void small_allocations_give_several_buffers(void)
 {
     tw_caps caps = caps_of[TW_FAMILY_SIMD];
@@ -443,7 +478,7 @@ TESTS(T(attention_takes_memory_linear_in_the_length), T(attention_says_what_does
       T(random_numbers_are_made_where_they_are_used), T(a_view_costs_nothing),
       T(an_output_that_is_an_input_is_copied), T(gradients_lie_as_parameters_do),
       T(frozen_parameters_have_no_gradient), T(packed_weights_are_kept_in_inference_only),
-      T(living_tensors_do_not_share), T(small_allocations_give_several_buffers),
-      T(a_budget_too_small_is_an_error), T(too_large_a_tensor_is_an_error),
-      T(an_unknown_output_names_the_nearest), T(a_loss_must_be_a_number),
-      T(batch_nought_is_an_error), T(each_allocation_may_fail))
+      T(living_tensors_do_not_share), T(a_recurrence_works_in_place),
+      T(small_allocations_give_several_buffers), T(a_budget_too_small_is_an_error),
+      T(too_large_a_tensor_is_an_error), T(an_unknown_output_names_the_nearest),
+      T(a_loss_must_be_a_number), T(batch_nought_is_an_error), T(each_allocation_may_fail))
