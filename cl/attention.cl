@@ -357,11 +357,11 @@ __kernel void KERNEL(attention)(const int n, TW_IN(query), TW_IN(key), TW_IN(val
         __global const TW_STORAGE(query) *const value = value_base + value_offset + at_k * V_ROW + head * DV;
         __global TW_STORAGE(query) *const y = y_base + y_offset + at_q * V_ROW + head * DV;
         USE_MASK;
-        const int nu = unit + SLICES < (BATCH) * HEADS * Q_TILES ? unit + SLICES : unit;
-        const int nquery0 = nu % Q_TILES * BQ, nhead = nu / Q_TILES % HEADS, nimage = nu / Q_TILES / HEADS;
-        __global const TW_STORAGE(query) *const nq = query_base + query_offset + (nimage * QUERIES + nquery0) * Q_ROW + nhead * D;
-        __global const TW_STORAGE(query) *const nk = key_base + key_offset + nimage * KEYS * Q_ROW + nhead * D;
-        __global const TW_STORAGE(query) *const nv = value_base + value_offset + nimage * KEYS * V_ROW + nhead * DV;
+        const int next = unit + SLICES < (BATCH) * HEADS * Q_TILES ? unit + SLICES : unit;
+        const int next_query0 = next % Q_TILES * BQ, next_head = next / Q_TILES % HEADS, next_image = next / Q_TILES / HEADS;
+        __global const TW_STORAGE(query) *const next_query = query_base + query_offset + (next_image * QUERIES + next_query0) * Q_ROW + next_head * D;
+        __global const TW_STORAGE(query) *const next_key = key_base + key_offset + next_image * KEYS * Q_ROW + next_head * D;
+        __global const TW_STORAGE(query) *const next_value = value_base + value_offset + next_image * KEYS * V_ROW + next_head * DV;
         AHEAD(y, V_ROW, queries, DV, 1);
         KERNEL(transposed)
         (query_base + query_offset + at_q * Q_ROW + head * D, Q_ROW, queries, D, SCALE * LOG2E, scratch + QT);
@@ -373,14 +373,14 @@ __kernel void KERNEL(attention)(const int n, TW_IN(query), TW_IN(key), TW_IN(val
                 continue;
             KERNEL(keys_in)(key, value, key0, scratch);
             KERNEL(scores)(MASK query0, key0, scratch);
-            AHEAD(nq, Q_ROW, BQ, D, 0);
+            AHEAD(next_query, Q_ROW, BQ, D, 0);
 #if DROPOUT
             KERNEL(dropout)((image * HEADS + head) * QUERIES + query0, key0, scratch DROPOUT_ARGUMENTS);
 #endif
             KERNEL(exponentials)(scratch);
-            AHEAD(nk, Q_ROW, BK, D, 0);
+            AHEAD(next_key, Q_ROW, BK, D, 0);
             BY_QUERY(ROWS_DV, NV_DV, DVP, ST, VR, GET_Y, PUT_Y)
-            AHEAD(nv, V_ROW, BK, DV, 0);
+            AHEAD(next_value, V_ROW, BK, DV, 0);
         }
         for (int i = 0; i < queries; i++) {
             const float sum = LOAD(1, scratch, SUM + i), share = sum == 0.0f ? 0.0f : 1.0f / sum;
@@ -586,13 +586,13 @@ __kernel void KERNEL(attention)(const int n, INPUTS DELTA_ARGUMENT DQ_OUT DK_OUT
 #endif
                 KERNEL(scores)(MASK query0, key0, scratch);
 #if PASS == 3
-                const int nu = unit + SLICES < (BATCH)*HEADS ? unit + SLICES : unit;
-                const int ah = nu % HEADS, ai = nu / HEADS;
-                AHEAD(query_base + query_offset + ai * QUERIES * Q_ROW + ah * D, Q_ROW, BQ, D, 0);
+                const int next = unit + SLICES < (BATCH)*HEADS ? unit + SLICES : unit;
+                const int next_head = next % HEADS, next_image = next / HEADS;
+                AHEAD(query_base + query_offset + next_image * QUERIES * Q_ROW + next_head * D, Q_ROW, BQ, D, 0);
 #endif
                 KERNEL(gradients)(scratch);
 #if PASS == 3
-                AHEAD(dy_base + dy_offset + ai * QUERIES * V_ROW + ah * DV, V_ROW, BQ, DV, 0);
+                AHEAD(dy_base + dy_offset + next_image * QUERIES * V_ROW + next_head * DV, V_ROW, BQ, DV, 0);
 #endif
 #if WITH_DQ
                 AHEAD(dq + query0 * Q_ROW, Q_ROW, queries, D, 1);
@@ -603,8 +603,8 @@ __kernel void KERNEL(attention)(const int n, INPUTS DELTA_ARGUMENT DQ_OUT DK_OUT
                 BY_KEY(ROWS_DV, NV_DV, DVP, ST, DYR, GET_DV, PUT_DV)
 #endif
 #if PASS == 3
-                AHEAD(key_base + key_offset + ai * KEYS * Q_ROW + ah * D, Q_ROW, BK, D, 0);
-                AHEAD(value_base + value_offset + ai * KEYS * V_ROW + ah * DV, V_ROW, BK, DV, 0);
+                AHEAD(key_base + key_offset + next_image * KEYS * Q_ROW + next_head * D, Q_ROW, BK, D, 0);
+                AHEAD(value_base + value_offset + next_image * KEYS * V_ROW + next_head * DV, V_ROW, BK, DV, 0);
 #endif
 #if PASS == 3 && WITH_DK
                 BY_KEY(ROWS_D, NV_D, DP, DST, QR, ZERO, PUT_DK)
