@@ -154,7 +154,8 @@ def keras_conditional(e):
 def cases():
     for optimizer in ("sgd lr=0.1", "adam lr=0.01 epsilon=1e-14"):
         name = optimizer.split()[0]
-        yield Case(f"gan_{name}", DENSE.replace("OPTIMIZER", optimizer), data(False), torch_dense, keras_dense, optimizer)
+        yield Case(f"gan_{name}", DENSE.replace("OPTIMIZER", optimizer), data(False), torch_dense, keras_dense,
+                   optimizer)
     optimizer = "sgd lr=0.1"
     yield Case("gan_conditional", CONDITIONAL.replace("OPTIMIZER", optimizer), data(True), torch_conditional,
                keras_conditional, optimizer)

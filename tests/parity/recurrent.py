@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""rnn, lstm and gru: what they return, directions, masks, states. Every case is a layer between x [n,T,IN] and a dense."""
+"""rnn, lstm and gru: what they return, directions, masks, states. A case is a layer between x [n,T,IN] and a dense."""
 from case import Case, real, steps, whole
 
 T, IN, U, OUT = 7, 5, 6, 3
@@ -221,6 +221,27 @@ def states(cell, both=False, mask_too=False):
     return Case(f"{cell}_states{'_bidirectional' * both}{'_masked' * mask_too}", text, data, make_torch and torch, keras)
 
 
+def begun(cell):
+    """Initial states and masks with holes, at the first steps too: the output is 0 until there was a step."""
+    operator, own, _, make_keras = CELLS[cell]
+    kinds = letters(cell, 1)
+    text = "\n".join([
+        *(f"{k}0 = dense(z) units={U} act=tanh" for k in kinds),
+        f"a = {operator}(x, {', '.join(f'{k}0={k}0' for k in kinds)}, mask=mask) units={U}{own} return_sequences=yes",
+        f"y = dense(a) units={OUT}", "loss = mse(y, label)"])
+    data = {"x": real(T, IN), "mask": whole(2, T, seed=9).astype(bool), "z": real(4, seed=11),
+            "label": real(T, OUT, seed=8)}
+
+    def keras(e):
+        a, y = make_keras(e, return_sequences=True), e.layers.Dense(OUT)
+        start = {f"{k}0": e.layers.Dense(U, activation="tanh") for k in kinds}
+
+        def loss(x, mask, z, label):
+            return e.mse(y(a(x, initial_state=[layer(z) for layer in start.values()], mask=mask)), label)
+        return {"a": a, **start, "y": y}, loss
+    return Case(f"{cell}_begun_holes", text, data, keras=keras)
+
+
 def only_keras(name, operator, own, make):
     text = f"""
         a = {operator}(x) units={U}{own} return_sequences=yes
@@ -256,5 +277,6 @@ def cases():
             yield states(cell, both)
             yield states(cell, both, True)
         yield lengths(cell)
+        yield begun(cell)
     for name, row in KERAS_CELLS.items():
         yield only_keras(name, *row)

@@ -23,7 +23,7 @@ def net(name, lines, shape, width, target, parts_torch, parts_keras):
 
 
 def edges(t, kernel, stride, dilation, padding):
-    """What is added before and behind, as TensorFlow reckons."""
+    """What is added before and behind, as TensorFlow reckons it."""
     reach = (kernel - 1) * dilation
     if padding == "causal":
         return reach, 0
