@@ -52,12 +52,9 @@
     } while (0)
 
 // Asks for the cache line of element i of a tensor, so that it is there when it is needed; any i. OpenCL's prefetch does
-// nothing on PoCL.
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_prefetch)
+// nothing on PoCL. Only where a compiler says that it makes code for a CPU: others need not know the builtin.
+#if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
 #define TW_PREFETCH(name, i) __builtin_prefetch((const void *)(size_t)(name + (i)), 0, 3)
-#endif
-#endif
-#ifndef TW_PREFETCH
+#else
 #define TW_PREFETCH(name, i)
 #endif
