@@ -29,7 +29,8 @@
         p = p * r + 0.499991506f;                                                                                     \
         p = p * r + 0.999999702f;                                                                                     \
         p = p * r + 1.0f;                                                                                             \
-        return 1.0f / (1.0f + as_float##W(as_int##W(p) + (as_int##W(t) << 23)));                                      \
+        const float##W e = as_float##W(as_int##W(p) + (as_int##W(t) << 23));                                          \
+        return 1.0f / (1.0f + select(e, x, x != x));                                                                  \
     }
 TW_ACTIVATION_WIDTH(4)
 TW_ACTIVATION_WIDTH(8)

@@ -21,10 +21,6 @@ typedef struct tw_runtime {
 
 typedef enum tw_arg_kind {
     TW_ARG_TENSOR, /* two kernel arguments: __global pointer, and ulong offset in elements */
-    TW_ARG_INT,    /* int: a constant */
-    TW_ARG_FLOAT,  /* float: a constant */
-    TW_ARG_UINT,   /* uint: a constant */
-    TW_ARG_DIM,    /* int: a size at this run's batch */
     TW_ARG_SEED,   /* two uint: low, high */
     TW_ARG_STEP,   /* uint */
     TW_ARG_LINE,   /* uint: number of the train line */
@@ -38,11 +34,7 @@ typedef struct tw_arg {
             int id;
             bool written;
         } tensor; /* id: index into the recipe's tensors; read if not written */
-        int32_t i;
-        uint32_t u;
-        float f;
-        tw_dim dim;
-        int slot;
+        int slot; /* of USER */
     };
 } tw_arg;
 

@@ -170,18 +170,6 @@ void tw_launch_share(tw_launch *launch, int out, int in)
     launch->shared[launch->n_shared++] = (tw_shared_place){out, in};
 }
 
-void tw_launch_int(tw_site *site, tw_launch *launch, int value)
-{
-    (void)site;
-    add_argument(launch, (tw_arg){.kind = TW_ARG_INT, .i = value});
-}
-
-void tw_launch_float(tw_site *site, tw_launch *launch, float value)
-{
-    (void)site;
-    add_argument(launch, (tw_arg){.kind = TW_ARG_FLOAT, .f = value});
-}
-
 void tw_launch_user(tw_site *site, tw_launch *launch, int slot)
 {
     (void)site;

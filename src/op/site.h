@@ -60,8 +60,6 @@ void tw_launch_out(tw_site *site, tw_launch *launch, const char *name, int id, t
 /* out may overwrite in (base/launch.h, tw_shared_place) where nobody reads in any more; nothing if
  * either is -1. */
 void tw_launch_share(tw_launch *launch, int out, int in);
-void tw_launch_int(tw_site *site, tw_launch *launch, int value);
-void tw_launch_float(tw_site *site, tw_launch *launch, float value);
 void tw_launch_user(tw_site *site, tw_launch *launch,
                     int slot); /* const float: runtime.user[slot] */
 /* const uint seed_lo, const uint seed_hi, const uint step, const uint line */

@@ -90,11 +90,8 @@ static bool reads_only_parameters(const layout *l, const tw_launch *launch)
     int reads = 0;
     for (int i = 0; i < launch->n_args; i++) {
         const tw_arg *arg = &launch->arg[i];
-        if (arg->kind == TW_ARG_DIM || arg->kind == TW_ARG_SEED || arg->kind == TW_ARG_STEP ||
-            arg->kind == TW_ARG_USER)
-            return false;
         if (arg->kind != TW_ARG_TENSOR)
-            continue;
+            return false; /* all other arguments differ from run to run */
         const tw_tensor *t = &r->tensor[arg->tensor.id];
         const bool kept = t->space == TW_SPACE_KEEP;
         if (arg->tensor.written ? t->space != TW_SPACE_WORK || t->count.letters

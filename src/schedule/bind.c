@@ -25,18 +25,6 @@ static tw_kernel_arg of_float(float value)
 int tw_bind_scalar(const tw_arg *arg, const tw_runtime *runtime, tw_kernel_arg *out)
 {
     switch (arg->kind) {
-    case TW_ARG_INT:
-        out[0] = of_int(arg->i);
-        return 1;
-    case TW_ARG_FLOAT:
-        out[0] = of_float(arg->f);
-        return 1;
-    case TW_ARG_UINT:
-        out[0] = of_uint(arg->u);
-        return 1;
-    case TW_ARG_DIM:
-        out[0] = of_int(tw_dim_at(arg->dim, runtime->n));
-        return 1;
     case TW_ARG_SEED:
         out[0] = of_uint((uint32_t)runtime->seed);
         out[1] = of_uint((uint32_t)(runtime->seed >> 32));
@@ -63,8 +51,6 @@ static bool differs_by_run(const tw_recipe *recipe, const tw_arg *arg)
         const tw_space space = recipe->tensor[arg->tensor.id].space;
         return space == TW_SPACE_INPUT || space == TW_SPACE_OUTPUT;
     }
-    case TW_ARG_DIM:
-        return !tw_dim_fixed(arg->dim);
     case TW_ARG_SEED:
     case TW_ARG_STEP:
     case TW_ARG_LINE:

@@ -173,20 +173,7 @@ static uint64_t hash_int(uint64_t hash, int64_t value)
 static uint64_t hash_arg(uint64_t hash, const tw_arg *arg)
 {
     hash = hash_int(hash, arg->kind);
-    switch (arg->kind) {
-    case TW_ARG_INT:
-        return hash_int(hash, arg->i);
-    case TW_ARG_FLOAT:
-        return tw_hash(hash, &arg->f, sizeof arg->f);
-    case TW_ARG_UINT:
-        return hash_int(hash, arg->u);
-    case TW_ARG_DIM:
-        return hash_int(hash_int(hash, arg->dim.scale), arg->dim.letters);
-    case TW_ARG_USER:
-        return hash_int(hash, arg->slot);
-    default:
-        return hash;
-    }
+    return arg->kind == TW_ARG_USER ? hash_int(hash, arg->slot) : hash;
 }
 
 uint64_t tw_proof_key(const tw_candidate *candidate)
