@@ -35,3 +35,9 @@
 TW_ACTIVATION_WIDTH(4)
 TW_ACTIVATION_WIDTH(8)
 TW_ACTIVATION_WIDTH(16)
+
+// What the rows of elementwise.def write, in functions of WIDTH.
+static inline float tw_tanh_1(const float x) { return tanh(x); }
+static inline float tw_sigmoid_1(const float x) { return 1.0f / (1.0f + exp(-x)); }
+#define TANH(x) TW_CAT(tw_tanh_, WIDTH)(x)
+#define SIGMOID(x) TW_CAT(tw_sigmoid_, WIDTH)(x)

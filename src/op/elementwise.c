@@ -26,6 +26,8 @@
 #define BOUND(p) (p)
 #define SHL(x, z) ((x)*exp2(z))
 #define SHR(x, z) floor((x) / exp2(z))
+#define TANH(x) tanh(x)
+#define SIGMOID(x) (1 / (1 + exp(-(x))))
 #define EW(name, inputs, kind, params, value, da, db, dc, doc)                                     \
     TW_ROW_FUNCTION(_real, name, value)                                                            \
     TW_ROW_FUNCTION(_d0, name, da)                                                                 \
@@ -39,6 +41,8 @@
 #undef BOUND
 #undef SHL
 #undef SHR
+#undef TANH
+#undef SIGMOID
 
 /* Integers compute in 64 bits and are kept modulo 2^32, as OpenCL's int is. */
 #define TW_NUMBER int64_t
@@ -278,8 +282,7 @@ static void row_host(const tw_host_call *host)
             v[i] = tw_host_get(&host->in[i], tw_host_broadcast(&host->in[i], out, at));
             w[i] = integers ? (int64_t)v[i] : 0;
         }
-        tw_host_put(out, at,
-                    integers ? (double)(int32_t)row->integer(w, p) : row->real(v, p));
+        tw_host_put(out, at, integers ? (double)(int32_t)row->integer(w, p) : row->real(v, p));
     }
 }
 

@@ -112,7 +112,8 @@ static void print_function(const tw_expr_step *step, value_class value, int widt
         (void)snprintf(type, sizeof type, "%s%d", base, width);
     (void)snprintf(name, sizeof name, "ew_%s_%d_%c%d", row->name, step->which, letter, width);
     const char *expression = row_text(row, step->which);
-    tw_text_printf(text, "#ifndef EW_%s\n#define EW_%s\n#define V %s\n", name, name, type);
+    tw_text_printf(text, "#ifndef EW_%s\n#define EW_%s\n#define V %s\n#define WIDTH %d\n", name,
+                   name, type, width);
     if (width == 1)
         tw_text_puts(text, "#define SEL(c, t, e) ((c) ? (V)(t) : (V)(e))\n"
                            "#define SHR(x, z) ((int)((uint)(x) >> ((z) & 31)))\n");
@@ -138,7 +139,7 @@ static void print_function(const tw_expr_step *step, value_class value, int widt
     tw_text_printf(text, ")\n{\n    return (V)(%s(%s));\n}\n", step->which ? "dy * " : "",
                    expression);
     print_macros(expression, value, false, text);
-    tw_text_puts(text, "#undef V\n#undef SEL\n#undef SHR\n#endif\n");
+    tw_text_puts(text, "#undef V\n#undef WIDTH\n#undef SEL\n#undef SHR\n#endif\n");
 }
 
 /* ", (0.5f)" for each parameter that the text names. */
@@ -156,18 +157,12 @@ static void print_defaults(const tw_operator *op, int which, tw_text *text)
     }
 }
 
-void tw_expr_print_row(const tw_operator *op, const char *name, bool fast, unsigned widths,
-                       tw_text *text)
+void tw_expr_print_row(const tw_operator *op, const char *name, unsigned widths, tw_text *text)
 {
     const tw_row *row = tw_row_get(op->row);
     const char *uses = row->derivative[0].uses;
     for (int which = 0; which < (uses && !strchr(uses, 'A') ? 2 : 1); which++) {
         const tw_expr_step step = {.kind = TW_EXPR_ROW, .row = op->row, .which = which};
-        if (!which && fast &&
-            (strcmp(row->name, "tanh") == 0 || strcmp(row->name, "sigmoid") == 0)) {
-            tw_text_printf(text, "#define %s(W, a) TW_CAT(tw_%s_, W)(a)\n", name, row->name);
-            continue;
-        }
         for (int width = 1; width <= 16; width *= 2)
             if (widths & (unsigned)width)
                 print_function(&step, CLASS_FLOAT, width, text);

@@ -64,9 +64,8 @@ typedef struct tw_expr {
 /* Appends the functions of the rows used, for each width in the mask, and the macros
  * EPILOGUE_PARAMS and EPILOGUE(W, v, at, col). */
 void tw_expr_print(const tw_expr *expr, unsigned widths, tw_text *text);
-/* The macros of tw_launch_row (op/site.h). fast: by cl/core/activation.cl where that has it. */
-void tw_expr_print_row(const tw_operator *op, const char *name, bool fast, unsigned widths,
-                       tw_text *text);
+/* The macros of tw_launch_row (op/site.h). */
+void tw_expr_print_row(const tw_operator *op, const char *name, unsigned widths, tw_text *text);
 /* Whether a random number is among its steps: then seed, step and line are arguments of the kernel.
  */
 bool tw_expr_random(const tw_expr *expr);

@@ -122,7 +122,7 @@ void tw_launch_row(tw_site *site, tw_launch *launch, const char *name, const tw_
                    unsigned widths)
 {
     tw_text text = {.context = site->arena->context};
-    tw_expr_print_row(op, name, site->caps->family == TW_FAMILY_SIMD, widths, &text);
+    tw_expr_print_row(op, name, widths, &text);
     if (text.failed)
         out_of_memory(site);
     else
