@@ -177,8 +177,8 @@ static void gather_dx_host(const tw_host_call *host)
 
 /* Work-items of the simd family: enough for all units, and not more, since each reads all numbers.
  * Columns are shared out while dx stays in the caches: equal work, whatever the numbers are. Else
- * whole rows in turn, so that each work-item writes runs of memory (alternating runs on PoCL, 2
- * cores, 50000 rows of 256, 32768 numbers: a step takes 21 ms either way). */
+ * whole rows in turn, so that each work-item writes runs of memory (alone, PoCL, 2 cores, 50000
+ * rows of 256, 32768 numbers, best of three alternating runs: 6.7 ms, by columns 10.2). */
 static void gather_dx_simd(tw_site *site, tw_launch *launch, tw_collapsed c)
 {
     const int64_t inner = tw_dim_nominal(c.inner), axis = tw_dim_nominal(c.axis);
