@@ -36,8 +36,8 @@ TW_ACTIVATION_WIDTH(4)
 TW_ACTIVATION_WIDTH(8)
 TW_ACTIVATION_WIDTH(16)
 
-// What the rows of elementwise.def write, in functions of WIDTH.
+// What the rows of elementwise.def write, in functions of EW_WIDTH.
 static inline float tw_tanh_1(const float x) { return tanh(x); }
 static inline float tw_sigmoid_1(const float x) { return 1.0f / (1.0f + exp(-x)); }
-#define TANH(x) TW_CAT(tw_tanh_, WIDTH)(x)
-#define SIGMOID(x) TW_CAT(tw_sigmoid_, WIDTH)(x)
+#define TANH(x) TW_CAT(tw_tanh_, EW_WIDTH)(x)
+#define SIGMOID(x) TW_CAT(tw_sigmoid_, EW_WIDTH)(x)

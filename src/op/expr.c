@@ -112,7 +112,7 @@ static void print_function(const tw_expr_step *step, value_class value, int widt
         (void)snprintf(type, sizeof type, "%s%d", base, width);
     (void)snprintf(name, sizeof name, "ew_%s_%d_%c%d", row->name, step->which, letter, width);
     const char *expression = row_text(row, step->which);
-    tw_text_printf(text, "#ifndef EW_%s\n#define EW_%s\n#define V %s\n#define WIDTH %d\n", name,
+    tw_text_printf(text, "#ifndef EW_%s\n#define EW_%s\n#define V %s\n#define EW_WIDTH %d\n", name,
                    name, type, width);
     if (width == 1)
         tw_text_puts(text, "#define SEL(c, t, e) ((c) ? (V)(t) : (V)(e))\n"
@@ -139,7 +139,7 @@ static void print_function(const tw_expr_step *step, value_class value, int widt
     tw_text_printf(text, ")\n{\n    return (V)(%s(%s));\n}\n", step->which ? "dy * " : "",
                    expression);
     print_macros(expression, value, false, text);
-    tw_text_puts(text, "#undef V\n#undef WIDTH\n#undef SEL\n#undef SHR\n#endif\n");
+    tw_text_puts(text, "#undef V\n#undef EW_WIDTH\n#undef SEL\n#undef SHR\n#endif\n");
 }
 
 /* ", (0.5f)" for each parameter that the text names. */
