@@ -51,6 +51,17 @@ static const char *reason(int code, char buffer[32])
     }
 }
 
+tw_status tw_path(tw_context *context, const char *folder, const char *name, tw_text *path,
+                  tw_error *error)
+{
+    *path = (tw_text){.context = context};
+    tw_text_printf(path, "%s/%s", folder, name);
+    if (!path->failed)
+        return TW_OK;
+    tw_text_clear(path);
+    return tw_fail_memory(error);
+}
+
 tw_status tw_fail_file(tw_error *error, const char *what, const char *path, int code)
 {
     char buffer[32];

@@ -55,6 +55,9 @@ tw_status tw_write_parts(tw_context *context, const char *path, int count, const
                          tw_error *error);
 /* Removes what writers of that path left beside it when they were killed. Silent. */
 void tw_remove_leftovers(tw_context *context, const char *path);
+/* "FOLDER/NAME" in *path, a text that the caller clears; it is empty on failure. Errors: MEMORY. */
+tw_status tw_path(tw_context *context, const char *folder, const char *name, tw_text *path,
+                  tw_error *error);
 /* TW_ERROR_FILE, "cannot <what> '<path>': " and what the errno `code` means. */
 tw_status tw_fail_file(tw_error *error, const char *what, const char *path, int code);
 /* Makes a folder and its parents; an existing one is fine. Errors: FILE. */

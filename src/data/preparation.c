@@ -14,17 +14,6 @@
 #define VERSION "thalweg data 1" /* first field of preparation.csv: others are refused */
 #define FIELDS 4
 
-static tw_status path_of(tw_context *context, const char *folder, const char *name, tw_text *path,
-                         tw_error *error)
-{
-    *path = (tw_text){.context = context};
-    tw_text_printf(path, "%s/%s", folder, name);
-    if (!path->failed)
-        return TW_OK;
-    tw_text_clear(path);
-    return tw_fail_memory(error);
-}
-
 bool tw_preparation_print_sizes(tw_preparation *p, tw_arena *arena)
 {
     p->sizes = NULL;
@@ -178,11 +167,11 @@ static tw_status read_classes(tw_preparation *p, const char *path, tw_error *err
 static tw_status read_folder(tw_preparation *p, const char *folder, tw_error *error)
 {
     tw_text path;
-    TW_TRY(path_of(p->context, folder, "classes.txt", &path, error));
+    TW_TRY(tw_path(p->context, folder, "classes.txt", &path, error));
     tw_status status = read_classes(p, path.data, error);
     tw_text_clear(&path);
     TW_TRY(status);
-    TW_TRY(path_of(p->context, folder, "preparation.csv", &path, error));
+    TW_TRY(tw_path(p->context, folder, "preparation.csv", &path, error));
     status = read_table(p, path.data, error);
     tw_text_clear(&path);
     TW_TRY(status);
@@ -239,7 +228,7 @@ static tw_status write_text(tw_context *context, const char *folder, const char 
     tw_text path;
     if (text->failed)
         return tw_fail_memory(error);
-    TW_TRY(path_of(context, folder, name, &path, error));
+    TW_TRY(tw_path(context, folder, name, &path, error));
     tw_status status = TW_OK;
     if (text->length > 0)
         status = tw_write_file(context, path.data, text->data, text->length, error);

@@ -11,17 +11,6 @@
 
 #define VERSION "1" /* of state.safetensors: others are refused */
 
-static tw_status path_of(tw_context *context, const char *folder, const char *name, tw_text *path,
-                         tw_error *error)
-{
-    *path = (tw_text){.context = context};
-    tw_text_printf(path, "%s/%s", folder, name);
-    if (!path->failed)
-        return TW_OK;
-    tw_text_clear(path);
-    return tw_fail_memory(error);
-}
-
 /* ---- a buffer laid out as the parameters, as an array of a file ---- */
 
 /* Host memory for it. The host device computes in double, which the format has no writable type
@@ -199,7 +188,7 @@ static tw_status write_state(const tw_trainer *t, const char *folder, tw_error *
 {
     state_file f = {.arena.context = t->context};
     tw_text path;
-    TW_TRY(path_of(t->context, folder, "state.safetensors", &path, error));
+    TW_TRY(tw_path(t->context, folder, "state.safetensors", &path, error));
     tw_status status = fill_state(&f, t, error);
     if (status == TW_OK)
         status = tw_safetensors_write(t->context, path.data, f.count, f.entry, f.n_metadata,
@@ -216,12 +205,12 @@ tw_status tw_checkpoint_write(tw_trainer *trainer, const char *folder, bool weig
 {
     tw_text path;
     TW_TRY(tw_make_folder(trainer->context, folder, error));
-    TW_TRY(path_of(trainer->context, folder, "model.tw", &path, error));
+    TW_TRY(tw_path(trainer->context, folder, "model.tw", &path, error));
     tw_status status =
         tw_write_file(trainer->context, path.data, trainer->model, strlen(trainer->model), error);
     tw_text_clear(&path);
     if (status == TW_OK && weights) {
-        TW_TRY(path_of(trainer->context, folder, "weights.safetensors", &path, error));
+        TW_TRY(tw_path(trainer->context, folder, "weights.safetensors", &path, error));
         status = tw_params_save(trainer->params, path.data, error);
         tw_text_clear(&path);
     }
@@ -290,7 +279,7 @@ static tw_status open_state(tw_context *context, const char *folder, tw_safetens
                             tw_error *error)
 {
     tw_text path;
-    TW_TRY(path_of(context, folder, "state.safetensors", &path, error));
+    TW_TRY(tw_path(context, folder, "state.safetensors", &path, error));
     const tw_status status = tw_safetensors_read(context, path.data, file, error);
     tw_text_clear(&path);
     if (status != TW_OK)
@@ -354,7 +343,7 @@ static tw_status check_model(tw_trainer *t, const char *folder, tw_error *error)
     tw_text path;
     char *text = NULL;
     size_t length = 0;
-    TW_TRY(path_of(t->context, folder, "model.tw", &path, error));
+    TW_TRY(tw_path(t->context, folder, "model.tw", &path, error));
     const tw_status status = tw_read_file(t->context, path.data, 0, &text, &length, error);
     tw_text_clear(&path);
     TW_TRY(status);

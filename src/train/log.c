@@ -4,17 +4,6 @@
 
 #include "train/trainer.h"
 
-static tw_status path_of(tw_context *context, const char *folder, const char *name, tw_text *path,
-                         tw_error *error)
-{
-    *path = (tw_text){.context = context};
-    tw_text_printf(path, "%s/%s", folder, name);
-    if (!path->failed)
-        return TW_OK;
-    tw_text_clear(path);
-    return tw_fail_memory(error);
-}
-
 /* The epoch that a line of the log tells of; -1 if it tells of none (a half-written line). */
 static int64_t epoch_of(const char *line, size_t length)
 {
@@ -34,7 +23,7 @@ tw_status tw_log_read(tw_context *context, const char *folder, int64_t epoch, tw
                       tw_error *error)
 {
     tw_text path;
-    TW_TRY(path_of(context, folder, "log.jsonl", &path, error));
+    TW_TRY(tw_path(context, folder, "log.jsonl", &path, error));
     char *data = NULL;
     size_t length = 0;
     const tw_status status = tw_read_file(context, path.data, 0, &data, &length, NULL);
@@ -90,7 +79,7 @@ tw_status tw_log_write(tw_context *context, const char *folder, const tw_text *t
     if (text->failed)
         return tw_fail_memory(error);
     tw_text path;
-    TW_TRY(path_of(context, folder, "log.jsonl", &path, error));
+    TW_TRY(tw_path(context, folder, "log.jsonl", &path, error));
     const tw_status status =
         tw_write_file(context, path.data, text->data ? text->data : "", text->length, error);
     tw_text_clear(&path);
