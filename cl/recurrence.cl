@@ -21,28 +21,8 @@
 
 // Vectors at the end of a row of U elements hold fewer than VW.
 #if U % VW
-static inline FLOATV(VW) KERNEL(load_part)(__global const float *p, const int count)
-{
-    float lane[VW];
-    if (count >= VW)
-        return TW_CAT(vload, VW)(0, p);
-    for (int i = 0; i < VW; i++)
-        lane[i] = i < count ? p[i] : 0.0f;
-    return TW_CAT(vload, VW)(0, lane);
-}
-static inline void KERNEL(store_part)(__global float *p, const int count, const FLOATV(VW) v)
-{
-    float lane[VW];
-    if (count >= VW) {
-        TW_CAT(vstore, VW)(v, 0, p);
-    } else {
-        TW_CAT(vstore, VW)(v, 0, lane);
-        for (int i = 0; i < count; i++)
-            p[i] = lane[i];
-    }
-}
-#define GET(name, at) KERNEL(load_part)(name + (at), U - col)
-#define PUT(name, at, v) KERNEL(store_part)(name + (at), U - col, v)
+#define GET(name, at) TW_CAT(tw_load_part_, VW)(name + (at), U - col)
+#define PUT(name, at, v) TW_CAT(tw_store_part_, VW)(name + (at), U - col, v)
 #else
 #define GET(name, at) LOAD(VW, name, at)
 #define PUT(name, at, v) STORE(VW, name, at, v)

@@ -105,10 +105,34 @@ static inline void tw_store_u8_1(__global uchar *p, const int v) { *p = (uchar)v
     static inline void tw_store_f32_##W(__global float *p, const float##W v) { vstore##W(v, 0, p); }
 #endif
 
+// The first `count` values of a vector at the end of a row; the others are 0, and are not stored.
+#define TW_PARTS(W)                                                                                                   \
+    static inline float##W tw_load_part_##W(__global const float *p, const int count)                                 \
+    {                                                                                                                 \
+        float lane[W];                                                                                                \
+        if (count >= W)                                                                                               \
+            return tw_load_f32_##W(p);                                                                                \
+        for (int i = 0; i < W; i++)                                                                                   \
+            lane[i] = i < count ? p[i] : 0.0f;                                                                        \
+        return vload##W(0, lane);                                                                                     \
+    }                                                                                                                 \
+    static inline void tw_store_part_##W(__global float *p, const int count, const float##W v)                        \
+    {                                                                                                                 \
+        float lane[W];                                                                                                \
+        if (count >= W) {                                                                                             \
+            tw_store_f32_##W(p, v);                                                                                   \
+        } else {                                                                                                      \
+            vstore##W(v, 0, lane);                                                                                    \
+            for (int i = 0; i < count; i++)                                                                           \
+                p[i] = lane[i];                                                                                       \
+        }                                                                                                             \
+    }
+
 // f16 in vectors goes through a variable: PoCL 3.1's vstore_half16 takes the address for a whole vector's and faults at
 // others.
 #define TW_ACCESS_WIDTH(W)                                                                                            \
     TW_WHOLE_VECTORS(W)                                                                                               \
+    TW_PARTS(W)                                                                                                       \
     static inline float##W tw_load_f16_##W(__global const half *p)                                                    \
     {                                                                                                                 \
         const ushort##W bits = vload##W(0, (__global const ushort *)p);                                               \
