@@ -40,7 +40,7 @@ static int place_of(const letters *l, char letter)
 
 static bool append(letters *l, char letter)
 {
-    if (l->count == TW_MAX_RANK)
+    if (l->count >= TW_MAX_RANK)
         return false;
     l->at[l->count++] = letter;
     l->at[l->count] = 0;

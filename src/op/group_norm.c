@@ -32,6 +32,8 @@ static tw_status read_groups(const tw_call *call, int64_t *channels, int64_t *gr
     const int least = is_instance(call) ? 3 : 2;
     const tw_dim last = tw_last_dim(x);
     char text[TW_SHAPE_TEXT];
+    *channels = last.scale;
+    *groups = is_instance(call) ? -1 : tw_attr_int(call, "groups");
     if (x->rank < least)
         return tw_fail(error, TW_ERROR_SHAPE, "x%s needs a batch%s and channels",
                        tw_shape_text(x, text),
@@ -40,8 +42,6 @@ static tw_status read_groups(const tw_call *call, int64_t *channels, int64_t *gr
         return tw_fail(error, TW_ERROR_SHAPE,
                        "the last size of x%s must be a number, for it is the weights'",
                        tw_shape_text(x, text));
-    *channels = last.scale;
-    *groups = is_instance(call) ? -1 : tw_attr_int(call, "groups");
     if (*groups == -1)
         *groups = *channels;
     if (*groups < 1 || *channels % *groups)
