@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolution of 3x3 taps at stride 1 for CPUs by Winograd's F(4x4,3x3): 36 multiplications instead of 144 for 4x4
-// outputs (Lavin and Gray 2015, arXiv 1509.09308). The points are 0, +-sqrt(1/2), +-sqrt(2) and infinity: with the
-// paper's 0, +-1, +-2 the error is about three times as large (docs/kernels.md).
+// outputs (Lavin and Gray 2015, arXiv 1509.09308); the points are those of core/winograd.cl.
 //
 // x [n,H,W,CI]; w: packed by winograd_pack.cl. Tiles are numbered over all images, and a strip of STRIP of them goes
 // through the three phases at once, so that what is between them stays in the cache:
@@ -9,26 +8,9 @@
 //     m [36][STRIP][TILE_WIDTH] = v w: 36 products
 //     y = A^T m A: 4x4 pixels, of which those inside the image are stored
 // Groups: SLICES, each with a scratch of its own; group i does the strips i, i + SLICES, ...
-#define HALF 0.70710678f
-#define TWO 1.41421356f
 #define SCRATCH (36 * STRIP * (CI + TILE_WIDTH))
 #define TILES ((IMAGES) * (TILES_H * TILES_W))
 #define ROW(i) ((i) * CI)
-
-// to[k * ts] = sum of B^T[k][j] * from[j * fs]
-#define INPUT_LINE(WIDTH, from, fs, to, ts)                                                                           \
-    do {                                                                                                              \
-        const FLOATV(WIDTH) even1 = from[4 * (fs)] - 2.0f * from[2 * (fs)];                                           \
-        const FLOATV(WIDTH) odd1 = HALF * from[3 * (fs)] - TWO * from[1 * (fs)];                                      \
-        const FLOATV(WIDTH) even2 = from[4 * (fs)] - 0.5f * from[2 * (fs)];                                           \
-        const FLOATV(WIDTH) odd2 = TWO * from[3 * (fs)] - HALF * from[1 * (fs)];                                      \
-        to[0 * (ts)] = from[0 * (fs)] - 2.5f * from[2 * (fs)] + from[4 * (fs)];                                       \
-        to[1 * (ts)] = even1 + odd1;                                                                                  \
-        to[2 * (ts)] = even1 - odd1;                                                                                  \
-        to[3 * (ts)] = even2 + odd2;                                                                                  \
-        to[4 * (ts)] = even2 - odd2;                                                                                  \
-        to[5 * (ts)] = from[1 * (fs)] - 2.5f * from[3 * (fs)] + from[5 * (fs)];                                       \
-    } while (0)
 
 // to[k * ts] = sum of A^T[k][j] * from[j * fs]
 #define OUTPUT_LINE(from, fs, to, ts)                                                                                 \
@@ -37,52 +19,10 @@
         const FLOATV(VW) difference1 = from[1 * (fs)] - from[2 * (fs)];                                               \
         const FLOATV(VW) difference2 = from[3 * (fs)] - from[4 * (fs)];                                               \
         to[0 * (ts)] = from[0 * (fs)] + sum1 + sum2;                                                                  \
-        to[1 * (ts)] = HALF * difference1 + TWO * difference2;                                                        \
+        to[1 * (ts)] = WINOGRAD_HALF * difference1 + WINOGRAD_TWO * difference2;                                      \
         to[2 * (ts)] = 0.5f * sum1 + 2.0f * sum2;                                                                     \
-        to[3 * (ts)] = 0.5f * HALF * difference1 + 2.0f * TWO * difference2 + from[5 * (fs)];                         \
+        to[3 * (ts)] = 0.5f * WINOGRAD_HALF * difference1 + 2.0f * WINOGRAD_TWO * difference2 + from[5 * (fs)];       \
     } while (0)
-
-// v for WIDTH channels from c on, of a tile whose first pixel is (iy, ix). INSIDE: no pixel of it is in the padding.
-// The loops over rows and columns stay loops: unrolled, they take PoCL seconds to compile and run no faster, because 36
-// vectors fit no register file.
-#define INPUT(WIDTH, c, INSIDE)                                                                                       \
-    do {                                                                                                              \
-        FLOATV(WIDTH) t[36];                                                                                          \
-        TILE_LOOP for (int r = 0; r < 6; r++)                                                                         \
-        {                                                                                                             \
-            FLOATV(WIDTH) d[6];                                                                                       \
-            TILE_UNROLL for (int s = 0; s < 6; s++)                                                                   \
-            {                                                                                                         \
-                d[s] = (FLOATV(WIDTH))(0);                                                                            \
-                if (INSIDE || (iy + r >= 0 && iy + r < H && ix + s >= 0 && ix + s < W))                               \
-                    d[s] = LOAD(WIDTH, x, ((image * H + iy + r) * W + ix + s) * CI + (c));                            \
-            }                                                                                                         \
-            INPUT_LINE(WIDTH, d, 1, (t + r * 6), 1);                                                                  \
-        }                                                                                                             \
-        TILE_LOOP for (int s = 0; s < 6; s++)                                                                         \
-        {                                                                                                             \
-            FLOATV(WIDTH) d[6];                                                                                       \
-            INPUT_LINE(WIDTH, (t + s), 6, d, 1);                                                                      \
-            TILE_UNROLL for (int r = 0; r < 6; r++)                                                                   \
-                STORE(WIDTH, scratch, v + ((r * 6 + s) * STRIP + i) * CI + (c), d[r]);                                \
-        }                                                                                                             \
-    } while (0)
-
-// Channels by vectors; those behind the last whole vector one by one.
-#if CI % VW
-#define INPUTS(INSIDE)                                                                                                  \
-    do {                                                                                                              \
-        int c = 0;                                                                                                    \
-        for (; c + VW <= CI; c += VW)                                                                                 \
-            INPUT(VW, c, INSIDE);                                                                                              \
-        for (; c < CI; c++)                                                                                           \
-            INPUT(1, c, INSIDE);                                                                                               \
-    } while (0)
-#else
-#define INPUTS(INSIDE)                                                                                                  \
-    for (int c = 0; c < CI; c += VW)                                                                                  \
-        INPUT(VW, c, INSIDE)
-#endif
 
 __kernel void KERNEL(winograd)(const int n, TW_IN(x), TW_IN(w), TW_OUT(scratch) EPILOGUE_PARAMS)
 {
@@ -95,10 +35,7 @@ __kernel void KERNEL(winograd)(const int n, TW_IN(x), TW_IN(w), TW_OUT(scratch) 
             const int tile = min(first + i, TILES - 1); // behind the last tile: that one again, not stored
             const int image = tile / (TILES_H * TILES_W);
             const int iy = tile / TILES_W % TILES_H * 4 - PT, ix = tile % TILES_W * 4 - PL;
-            if (iy >= 0 && iy + 6 <= H && ix >= 0 && ix + 6 <= W)
-                INPUTS(1);
-            else
-                INPUTS(0);
+            WINOGRAD_INPUTS(x, image, iy, ix, scratch, v + i * CI, STRIP * CI);
         }
         for (int block = 0; block < BLOCKS; block++) {
             for (int e = 0; e < 36; e++)

@@ -33,6 +33,9 @@ bool tw_winograd_fits(const tw_convolution *c);
 /* Whether it is to stand before the direct one. */
 bool tw_winograd_pays(const tw_site *site, const tw_convolution *c);
 void tw_winograd_simd(tw_site *site, const tw_convolution *c, bool flip);
+/* The same for the gradient by the weight, of x and dy in f32. */
+bool tw_winograd_dw_pays(const tw_site *site, const tw_convolution *c);
+void tw_winograd_dw_simd(tw_site *site, const tw_convolution *c);
 
 /* Pixels that a window of `size` covers at that dilation, and places it has in `extent` pixels. */
 int64_t tw_window_reach(int64_t size, int64_t dilation);

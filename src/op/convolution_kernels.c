@@ -143,8 +143,8 @@ static bool has_edges(const tw_convolution *c, pixels t)
 
 /* Register tiles over x, the site's first input, with the sizes c. Padding rows are left out by the
  * kernel when a tile has one row, padding left and right when it has all of a row; other padding is
- * a copy. flip 1: c is the convolution of dy that gives dx, its channels and pads already exchanged,
- * and `weight` says how the weight is stored. */
+ * a copy. flip 1: c is the convolution of dy that gives dx, its channels and pads already
+ * exchanged, and `weight` says how the weight is stored. */
 static void tiles_simd(tw_site *site, const tw_convolution *c, const tw_convolution *weight,
                        int flip)
 {
@@ -418,6 +418,18 @@ static void dw_simd(tw_site *site, const tw_convolution *c)
                 &(tw_slabs){part, slabs, TW_DIM(1), TW_DIM(rows), c->groups, pitch, c->cog});
 }
 
+/* Direct and Winograd's, the faster one first. */
+static void sums_simd(tw_site *site, const tw_convolution *c)
+{
+    const bool fits = tw_winograd_fits(c) && tw_site_in_type(site, 1) == TW_F32;
+    const bool first = fits && tw_winograd_dw_pays(site, c);
+    if (first)
+        tw_winograd_dw_simd(site, c);
+    dw_simd(site, c);
+    if (fits && !first)
+        tw_winograd_dw_simd(site, c);
+}
+
 /* ---- simt: one work-item an element ---- */
 
 static tw_launch *simt_launch(tw_site *site, tw_candidate *candidate, const tw_convolution *c,
@@ -530,6 +542,6 @@ void tw_convolution_dw_variants(tw_site *site)
     if (is_depthwise(&c))
         depthwise_dw_simd(site, &c);
     else
-        dw_simd(site, &c);
+        sums_simd(site, &c);
     dw_simt(site, &c);
 }

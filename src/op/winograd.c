@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Winograd candidate of 3x3 convolutions and their gradient by x (cl/winograd.cl).
+// The Winograd candidates of 3x3 convolutions and their gradients (cl/winograd.cl,
+// cl/winograd_dw.cl).
 #include "op/convolution.h"
 
 #define EDGE 4    /* pixels of a tile of the result, in height and width */
@@ -28,6 +29,21 @@ bool tw_winograd_pays(const tw_site *site, const tw_convolution *c)
            tiles * tw_dim_at(c->images, site->batch) >=
                strips * STRIP * tw_tile_max_rows(site->caps) &&
            c->oh * c->ow * 10 >= tiles * EDGE * EDGE * 6;
+}
+
+static void define_images(tw_site *site, tw_launch *l, const tw_convolution *c)
+{
+    tw_launch_define_dim(site, l, "IMAGES", c->images);
+    tw_launch_define(site, l, "H", c->h);
+    tw_launch_define(site, l, "W", c->w);
+    tw_launch_define(site, l, "CI", c->ci);
+    tw_launch_define(site, l, "OH", c->oh);
+    tw_launch_define(site, l, "OW", c->ow);
+    tw_launch_define(site, l, "CO", c->co);
+    tw_launch_define(site, l, "PT", c->pad[0]);
+    tw_launch_define(site, l, "PL", c->pad[1]);
+    tw_launch_define(site, l, "TILES_H", ceil_divide(c->oh, EDGE));
+    tw_launch_define(site, l, "TILES_W", ceil_divide(c->ow, EDGE));
 }
 
 static int emit_weight(tw_site *site, tw_candidate *candidate, const tw_convolution *c,
@@ -59,17 +75,7 @@ void tw_winograd_simd(tw_site *site, const tw_convolution *c, bool flip)
         site, candidate, TW_F32, TW_DIM(slices * PLACES * strip * (c->ci + tile.width)), "strips");
     tw_launch *l = tw_candidate_launch(site, candidate, "winograd.cl", "winograd");
     tw_launch_define_tile(site, l, &tile);
-    tw_launch_define_dim(site, l, "IMAGES", c->images);
-    tw_launch_define(site, l, "H", c->h);
-    tw_launch_define(site, l, "W", c->w);
-    tw_launch_define(site, l, "CI", c->ci);
-    tw_launch_define(site, l, "OH", c->oh);
-    tw_launch_define(site, l, "OW", c->ow);
-    tw_launch_define(site, l, "CO", c->co);
-    tw_launch_define(site, l, "PT", c->pad[0]);
-    tw_launch_define(site, l, "PL", c->pad[1]);
-    tw_launch_define(site, l, "TILES_H", ceil_divide(c->oh, EDGE));
-    tw_launch_define(site, l, "TILES_W", ceil_divide(c->ow, EDGE));
+    define_images(site, l, c);
     tw_launch_define(site, l, "ROWS", rows);
     tw_launch_define(site, l, "STRIP", strip);
     tw_launch_define(site, l, "SLICES", slices);
@@ -79,4 +85,63 @@ void tw_winograd_simd(tw_site *site, const tw_convolution *c, bool flip)
     if (l)
         tw_launch_epilogue(site, l, tw_tile_widths(&tile));
     tw_launch_global(l, 0, TW_DIM(slices), 1, 1);
+}
+
+/* ---- by the weight ---- */
+
+#define DW_STRIP 32 /* tiles of a strip */
+#define DW_SUMS                                                                                    \
+    100000 /* floats of the sums in a work-group's scratch: with a strip, a second-level cache */
+
+/* Rows of the register tile, over input channels, which are filled up to a multiple of them. */
+static int dw_rows(const tw_caps *caps)
+{
+    return caps->registers >= 32 ? 8 : 4;
+}
+
+bool tw_winograd_dw_pays(const tw_site *site, const tw_convolution *c)
+{
+    const int64_t tiles = ceil_divide(c->oh, EDGE) * ceil_divide(c->ow, EDGE);
+    return tw_winograd_fits(c) && c->ci >= 32 && c->co >= 32 &&
+           tiles * tw_dim_at(c->images, site->batch) >=
+               SLICES * (int64_t)site->caps->units * DW_STRIP &&
+           c->oh * c->ow * 10 >= tiles * EDGE * EDGE * 6;
+}
+
+void tw_winograd_dw_simd(tw_site *site, const tw_convolution *c)
+{
+    const tw_tile tile = tw_tile_columns(site->caps, c->co, true);
+    const int rows = dw_rows(site->caps);
+    const int64_t cip = ceil_divide(c->ci, rows) * rows;
+    int64_t wide = TW_MIN(tile.blocks, 4);
+    while (wide > 1 && (tile.blocks % wide || PLACES * cip * wide * tile.width > DW_SUMS))
+        wide--;
+    const int64_t columns = wide * tile.width, blocks = ceil_divide(tile.blocks, wide);
+    const tw_dim tiles =
+        tw_dim_multiply(c->images, TW_DIM(ceil_divide(c->oh, EDGE) * ceil_divide(c->ow, EDGE)));
+    const int slabs = tw_split(site->caps, blocks, tw_dim_nominal(tiles) / DW_STRIP);
+    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_dw_winograd");
+    const int scratch = tw_candidate_workspace(
+        site, candidate, TW_F32,
+        TW_DIM(slabs * blocks * PLACES * (cip * columns + DW_STRIP * (cip + columns))), "strips");
+    const int part = tw_candidate_workspace(
+        site, candidate, TW_F32, TW_DIM(slabs * 9 * c->ci * blocks * columns), "partial sums");
+    tw_launch *l = tw_candidate_launch(site, candidate, "winograd_dw.cl", "winograd_dw");
+    tw_launch_define(site, l, "VW", tile.vw);
+    tw_launch_define(site, l, "NV", tile.nv);
+    define_images(site, l, c);
+    tw_launch_define(site, l, "BLOCKS", blocks);
+    tw_launch_define(site, l, "COLUMNS", columns);
+    tw_launch_define(site, l, "ROWS", rows);
+    tw_launch_define(site, l, "CIP", cip);
+    tw_launch_define(site, l, "STRIP", DW_STRIP);
+    tw_launch_define(site, l, "SLABS", slabs);
+    tw_launch_in(site, l, "x", site->in[0], tw_site_in_type(site, 0));
+    tw_launch_in(site, l, "dy", site->in[1], tw_site_in_type(site, 1));
+    tw_launch_out(site, l, "scratch", scratch, TW_F32);
+    tw_launch_out(site, l, "part", part, TW_F32);
+    tw_launch_global(l, 0, TW_DIM(blocks), 1, 1);
+    tw_launch_global(l, 1, TW_DIM(slabs), 1, 1);
+    tw_slab_sum(site, candidate,
+                &(tw_slabs){part, slabs, TW_DIM(1), TW_DIM(9 * c->ci), 1, blocks * columns, c->co});
 }

@@ -167,7 +167,7 @@ static void put_file(tw_text *text, const char *file, const char *source)
 const char *tw_program_head(int index)
 {
     static const char *const heads[] = {"core/core.cl", "core/tile.cl", "core/activation.cl",
-                                        "core/random.cl"};
+                                        "core/random.cl", "core/winograd.cl"};
     return index < TW_COUNT(heads) ? heads[index] : NULL;
 }
 
