@@ -4,11 +4,14 @@
 //
 // x [n,H,W,CI]; w: packed by winograd_pack.cl. Tiles are numbered over all images, and a strip of STRIP of them goes
 // through the three phases at once, so that what is between them stays in the cache:
-//     v [36][STRIP][CI] = B^T d B: the tile's 6x6 pixels, those in the padding 0
-//     m [36][STRIP][TILE_WIDTH] = v w: 36 products
+//     v [36][V_PITCH] of [STRIP][CI] = B^T d B: the tile's 6x6 pixels, those in the padding 0
+//     m [36][M_PITCH] of [STRIP][TILE_WIDTH] = v w: 36 products
 //     y = A^T m A: 4x4 pixels, of which those inside the image are stored
 // Groups: SLICES, each with a scratch of its own; group i does the strips i, i + SLICES, ...
-#define SCRATCH (36 * STRIP * (CI + TILE_WIDTH))
+// One vector more than they hold: at a power of two all 36 places of a tile would meet in one set of the cache.
+#define V_PITCH (STRIP * CI + VW)
+#define M_PITCH (STRIP * TILE_WIDTH + VW)
+#define SCRATCH (36 * (V_PITCH + M_PITCH))
 #define TILES ((IMAGES) * (TILES_H * TILES_W))
 #define ROW(i) ((i) * CI)
 
@@ -29,25 +32,25 @@ __kernel void KERNEL(winograd)(const int n, TW_IN(x), TW_IN(w), TW_OUT(scratch) 
     USE_IN(x);
     USE_IN(w);
     USE_OUT(scratch);
-    const int v = tw_group(0) * SCRATCH, m = v + 36 * STRIP * CI;
+    const int v = tw_group(0) * SCRATCH, m = v + 36 * V_PITCH;
     for (int first = tw_group(0) * STRIP; first < TILES; first += SLICES * STRIP) {
         for (int i = 0; i < STRIP; i++) {
             const int tile = min(first + i, TILES - 1); // behind the last tile: that one again, not stored
             const int image = tile / (TILES_H * TILES_W);
             const int iy = tile / TILES_W % TILES_H * 4 - PT, ix = tile % TILES_W * 4 - PL;
-            WINOGRAD_INPUTS(x, image, iy, ix, scratch, v + i * CI, STRIP * CI);
+            WINOGRAD_INPUTS(x, image, iy, ix, scratch, v + i * CI, V_PITCH);
         }
         for (int block = 0; block < BLOCKS; block++) {
             for (int e = 0; e < 36; e++)
                 TILE_LOOP for (int row = 0; row < STRIP; row += ROWS)
                 {
                     TILE_BEGIN(acc, ROWS)
-                    const int a = v + (e * STRIP + row) * CI, b = (block * 36 + e) * (CI * TILE_WIDTH);
+                    const int a = v + e * V_PITCH + row * CI, b = (block * 36 + e) * (CI * TILE_WIDTH);
                     for (int c = 0; c < CI; c++)
                         TILE_STEP(acc, ROWS, scratch, a + c, ROW, w, b + c * TILE_WIDTH);
                     TILE_UNROLL for (int i = 0; i < ROWS; i++)
                         TILE_UNROLL for (int u = 0; u < NV; u++)
-                            STORE(VW, scratch, m + (e * STRIP + row + i) * TILE_WIDTH + u * VW, acc[i][u]);
+                            STORE(VW, scratch, m + e * M_PITCH + (row + i) * TILE_WIDTH + u * VW, acc[i][u]);
                 }
             for (int i = 0; i < min(STRIP, TILES - first); i++) {
                 const int image = (first + i) / (TILES_H * TILES_W);
@@ -60,7 +63,7 @@ __kernel void KERNEL(winograd)(const int n, TW_IN(x), TW_IN(w), TW_OUT(scratch) 
                     {
                         FLOATV(VW) line[6];
                         TILE_UNROLL for (int r = 0; r < 6; r++) line[r] =
-                            LOAD(VW, scratch, m + ((r * 6 + s) * STRIP + i) * TILE_WIDTH + u * VW);
+                            LOAD(VW, scratch, m + (r * 6 + s) * M_PITCH + i * TILE_WIDTH + u * VW);
                         OUTPUT_LINE(line, 1, (t + s), 6);
                     }
                     TILE_LOOP for (int r = 0; r < 4; r++) OUTPUT_LINE((t + r * 6), 1, (out + r * 4), 1);

@@ -5,13 +5,16 @@
 //
 // x [n,H,W,CI], dy [n,OH,OW,CO]. Tiles are numbered over all images; a slab of them goes through in strips of STRIP, so
 // that what is between the phases stays in the cache:
-//     v [36][STRIP][CIP] = B^T x B: pixels in the padding are 0; CIP is CI, up to a multiple of ROWS
-//     u [36][STRIP][COLUMNS] = G dy G^T: pixels behind the image are 0
+//     v [36][V_PITCH] of [STRIP][CIP] = B^T x B: pixels in the padding are 0; CIP is CI, up to a multiple of ROWS
+//     u [36][U_PITCH] of [STRIP][COLUMNS] = G dy G^T: pixels behind the image are 0
 //     m [36][CIP][COLUMNS] += v^T u
 // and at its end part [SLABS][9*CI][BLOCKS*COLUMNS] = A^T m A, for slab_sum.cl.
 // Groups: (block of COLUMNS output channels, slab), each with a scratch of its own.
 #define TILES ((IMAGES) * (TILES_H * TILES_W))
 #define ROW(i) (i)
+// One vector more than they hold: at a power of two all 36 places of a tile would meet in one set of the cache.
+#define V_PITCH (STRIP * CIP + VW)
+#define U_PITCH (STRIP * COLUMNS + VW)
 
 // to[k * ts] = sum of G[k][j] * from[j * fs]
 #define GRADIENT_LINE(from, fs, to, ts)                                                                               \
@@ -45,8 +48,8 @@ __kernel void KERNEL(winograd_dw)(const int n, TW_IN(x), TW_IN(dy), TW_OUT(scrat
     USE_OUT(scratch);
     USE_OUT(part);
     const int block = tw_group(0), slab = tw_group(1);
-    const int m = (slab * BLOCKS + block) * (36 * (CIP * COLUMNS + STRIP * (CIP + COLUMNS)));
-    const int v = m + 36 * CIP * COLUMNS, u = v + 36 * STRIP * CIP;
+    const int m = (slab * BLOCKS + block) * (36 * (CIP * COLUMNS + V_PITCH + U_PITCH));
+    const int v = m + 36 * CIP * COLUMNS, u = v + 36 * V_PITCH;
     for (int i = m; i < u; i += VW)
         STORE(VW, scratch, i, (FLOATV(VW))(0));
     const int last = (int)((long)(TILES) * (slab + 1) / SLABS);
@@ -55,7 +58,7 @@ __kernel void KERNEL(winograd_dw)(const int n, TW_IN(x), TW_IN(dy), TW_OUT(scrat
         for (int i = 0; i < count; i++) {
             const int tile = first + i, image = tile / (TILES_H * TILES_W);
             const int oy = tile / TILES_W % TILES_H * 4, ox = tile % TILES_W * 4;
-            WINOGRAD_INPUTS(x, image, oy - PT, ox - PL, scratch, v + i * CIP, STRIP * CIP);
+            WINOGRAD_INPUTS(x, image, oy - PT, ox - PL, scratch, v + i * CIP, V_PITCH);
             TILE_LOOP for (int c = 0; c < COLUMNS; c += VW)
             {
                 const int column = block * COLUMNS + c;
@@ -77,7 +80,7 @@ __kernel void KERNEL(winograd_dw)(const int n, TW_IN(x), TW_IN(dy), TW_OUT(scrat
                     FLOATV(VW) d[6];
                     GRADIENT_LINE((t + s), 6, d, 1);
                     TILE_UNROLL for (int r = 0; r < 6; r++)
-                        STORE(VW, scratch, u + ((r * 6 + s) * STRIP + i) * COLUMNS + c, d[r]);
+                        STORE(VW, scratch, u + (r * 6 + s) * U_PITCH + i * COLUMNS + c, d[r]);
                 }
             }
         }
@@ -85,7 +88,7 @@ __kernel void KERNEL(winograd_dw)(const int n, TW_IN(x), TW_IN(dy), TW_OUT(scrat
             for (int c = 0; c < COLUMNS; c += TILE_WIDTH)
                 TILE_LOOP for (int row = 0; row < CIP; row += ROWS)
                 {
-                    const int a = v + e * STRIP * CIP + row, b = u + e * STRIP * COLUMNS + c;
+                    const int a = v + e * V_PITCH + row, b = u + e * U_PITCH + c;
                     const int to = m + (e * CIP + row) * COLUMNS + c;
                     FLOATV(VW) acc[ROWS][NV];
                     TILE_UNROLL for (int i = 0; i < ROWS; i++)

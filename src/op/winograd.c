@@ -72,7 +72,8 @@ void tw_winograd_simd(tw_site *site, const tw_convolution *c, bool flip)
     tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_winograd");
     const int w = emit_weight(site, candidate, c, &tile, flip);
     const int scratch = tw_candidate_workspace(
-        site, candidate, TW_F32, TW_DIM(slices * PLACES * strip * (c->ci + tile.width)), "strips");
+        site, candidate, TW_F32,
+        TW_DIM(slices * PLACES * (strip * (c->ci + tile.width) + 2 * tile.vw)), "strips");
     tw_launch *l = tw_candidate_launch(site, candidate, "winograd.cl", "winograd");
     tw_launch_define_tile(site, l, &tile);
     define_images(site, l, c);
@@ -121,9 +122,11 @@ void tw_winograd_dw_simd(tw_site *site, const tw_convolution *c)
         tw_dim_multiply(c->images, TW_DIM(ceil_divide(c->oh, EDGE) * ceil_divide(c->ow, EDGE)));
     const int slabs = tw_split(site->caps, blocks, tw_dim_nominal(tiles) / DW_STRIP);
     tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_dw_winograd");
-    const int scratch = tw_candidate_workspace(
-        site, candidate, TW_F32,
-        TW_DIM(slabs * blocks * PLACES * (cip * columns + DW_STRIP * (cip + columns))), "strips");
+    const int scratch =
+        tw_candidate_workspace(site, candidate, TW_F32,
+                               TW_DIM(slabs * blocks * PLACES *
+                                      (cip * columns + DW_STRIP * (cip + columns) + 2 * tile.vw)),
+                               "strips");
     const int part = tw_candidate_workspace(
         site, candidate, TW_F32, TW_DIM(slabs * 9 * c->ci * blocks * columns), "partial sums");
     tw_launch *l = tw_candidate_launch(site, candidate, "winograd_dw.cl", "winograd_dw");
