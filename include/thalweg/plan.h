@@ -96,6 +96,18 @@ TW_API TW_NODISCARD tw_status tw_plan_print(const tw_plan *plan, bool memory, ch
 TW_API TW_NODISCARD tw_status tw_plan_trace(tw_plan *plan, tw_error *error);
 TW_API TW_NODISCARD tw_status tw_plan_trace_write(tw_plan *plan, const char *path, tw_error *error);
 
+/* What was recorded, one by one. */
+typedef enum tw_lane { TW_LANE_UPLOAD, TW_LANE_COMPUTE, TW_LANE_DOWNLOAD } tw_lane;
+typedef struct tw_trace_event {
+    const char *label; /* the node or input; lives as long as the plan */
+    tw_lane lane;
+    uint64_t start, end; /* nanoseconds of the device's clock */
+} tw_trace_event;
+typedef void (*tw_trace_function)(void *user, const tw_trace_event *event);
+/* Waits, calls visit with each event recorded so far, in order, and forgets them. */
+TW_API TW_NODISCARD tw_status tw_plan_trace_read(tw_plan *plan, tw_trace_function visit, void *user,
+                                                 tw_error *error);
+
 #ifdef __cplusplus
 }
 #endif

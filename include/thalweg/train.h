@@ -73,10 +73,9 @@ typedef struct tw_fit_options {
     int64_t steps;  /* stop after so many steps in all; 0: no limit */
     bool no_shuffle;
     tw_dataset *test; /* borrowed; NULL: none */
-    const char
-        *out; /* folder that receives model.tw, weights.safetensors, state.safetensors and log.jsonl
-                 after each epoch, and what the data were read by (tw_preparation_write); NULL:
-                 none. Created if missing */
+    const char *out;  /* folder that receives model.tw, weights.safetensors, state.safetensors and
+                         log.jsonl  after each epoch, and what the data were read by
+                         (tw_preparation_write); NULL:  none. Created if missing */
     bool keep_best; /* weights.safetensors holds the epoch with the least test (else train) loss */
     int64_t
         patience; /* stop after so many epochs without a lower test (else train) loss; 0: never */
@@ -121,6 +120,9 @@ TW_API uint64_t tw_trainer_memory(const tw_trainer *trainer);
 TW_API TW_NODISCARD tw_status tw_trainer_trace(tw_trainer *trainer, tw_error *error);
 TW_API TW_NODISCARD tw_status tw_trainer_trace_write(tw_trainer *trainer, const char *path,
                                                      tw_error *error);
+/* As tw_plan_trace_read: for each train line its launches, then its optimizer's. */
+TW_API TW_NODISCARD tw_status tw_trainer_trace_read(tw_trainer *trainer, tw_trace_function visit,
+                                                    void *user, tw_error *error);
 
 #ifdef __cplusplus
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "cli.h"
+#include "bench_ops.h"
 
 #define STEPS 30
 #define PASSES 3
@@ -200,6 +200,10 @@ static int run(const cli_args *args)
 {
     const double start = cli_seconds();
     bench b = {.args = args, .batch = args->batch, .train_ms = INFINITY, .infer_ms = INFINITY};
+    if (args->ops)
+        return cli_bench_ops(args);
+    if (args->against)
+        return cli_fail(CLI_USAGE, "--against goes with --ops");
     if (args->batch == 0)
         return cli_fail(CLI_USAGE, "bench needs --batch N");
     int code = cli_open_model(args, &b.session);
@@ -224,6 +228,9 @@ static const cli_option options[] = {
     CLI_OPTION_DEVICE,
     CLI_OPTION_KERNELS,
     CLI_OPTION_JSON,
+    {"--ops", CLI_FLAG, offsetof(cli_args, ops), NULL, "time operators: all, or those named"},
+    {"--against", CLI_TEXT, offsetof(cli_args, against), "FILE",
+     "with --ops: mark rows slower by 10 % than in what --ops --json wrote"},
     CLI_OPTION_END};
 const cli_command cli_bench = {
     "bench",
@@ -231,6 +238,11 @@ const cli_command cli_bench = {
     "Times training and inference on random data",
     "Milliseconds are the best of three passes of 30 steps, with one wait at the end of each; "
     "every batch is\n"
-    "uploaded from host memory. first_step_ms counts from the start of the command.",
+    "uploaded from host memory. first_step_ms counts from the start of the command.\n\n"
+    "thalweg bench --ops [NAME ...] [--json] [--against FILE] times operators instead (matmul, or "
+    "one row:\n"
+    "\"matmul 512x512x512\"): GFLOP/s and GB/s beside the limits of the device, measured in the "
+    "same run. Exit code 1\n"
+    "if a row is slower than in FILE by more than 10 %, differences of the limits left out.",
     options,
     run};

@@ -10,9 +10,13 @@
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_NO_DEVICE = 3, CLI_INTERRUPTED = 130 };
 
+#define CLI_OPERANDS 32 /* at most; several with --ops alone */
+
 /* Every option of every subcommand; each has a table of those that it takes. */
 typedef struct cli_args {
-    const char *operand; /* MODEL.tw, DIR or NAME */
+    const char *operand; /* MODEL.tw, DIR or NAME: the first of the operands */
+    const char *operands[CLI_OPERANDS];
+    int n_operands;
     const char *data, *test, *out, *resume, *device, *kernels, *weights, *node;
     const char *sizes;                             /* "t=64,s=10" */
     const char *images;                            /* "NAME,NAME" */
@@ -27,7 +31,8 @@ typedef struct cli_args {
     uint64_t seed;
     bool seed_given;
     double split;
-    bool partial, json, summary, memory, help;
+    const char *against; /* a file that bench --ops --json wrote */
+    bool partial, json, summary, memory, ops, help;
 } cli_args;
 
 typedef enum cli_type {

@@ -158,6 +158,12 @@ static int parse_option(const cli_command *command, int argc, char **argv, int *
     return set(o, argv[++*at], args);
 }
 
+static int surplus(const cli_command *command, const char *word)
+{
+    return cli_fail(CLI_USAGE, "%s does not know what to do with \"%s\": see thalweg %s --help",
+                    command->name, word, command->name);
+}
+
 int cli_parse(const cli_command *command, int argc, char **argv, cli_args *args)
 {
     *args = (cli_args){.temperature = 1};
@@ -166,14 +172,15 @@ int cli_parse(const cli_command *command, int argc, char **argv, cli_args *args)
             const int code = parse_option(command, argc, argv, &i, args);
             if (code != CLI_DONE)
                 return code;
-        } else if (args->operand || !command->operand[0]) {
-            return cli_fail(CLI_USAGE,
-                            "%s does not know what to do with \"%s\": see thalweg %s --help",
-                            command->name, argv[i], command->name);
+        } else if (args->n_operands == (command->operand[0] ? CLI_OPERANDS : 0)) {
+            return surplus(command, argv[i]);
         } else {
-            args->operand = argv[i];
+            args->operands[args->n_operands++] = argv[i];
         }
     }
+    args->operand = args->operands[0];
+    if (args->n_operands > 1 && !args->ops && !args->help)
+        return surplus(command, args->operands[1]);
     return CLI_DONE;
 }
 

@@ -329,7 +329,7 @@ void tw_runner_destroy(tw_runner **runner)
     if (r->keep)
         backend->buffer_destroy(r->device, &r->keep);
     tw_programs_free(&r->programs);
-    tw_free(r->context, r->span);
+    tw_free(r->context, r->event);
     tw_recipe_destroy(&r->recipe);
     tw_arena_free(&r->arena);
     tw_free(r->context, r);

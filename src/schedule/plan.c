@@ -190,3 +190,8 @@ tw_status tw_plan_trace_write(tw_plan *plan, const char *path, tw_error *error)
     tw_text_clear(&text);
     return status;
 }
+
+tw_status tw_plan_trace_read(tw_plan *plan, tw_trace_function visit, void *user, tw_error *error)
+{
+    return tw_runner_trace_read(plan->runner, visit, user, error);
+}

@@ -3,12 +3,10 @@
 // host device.
 #include "schedule/schedule.h"
 
-enum { LANE_UPLOAD, LANE_COMPUTE, LANE_DOWNLOAD };
-
 /* ---- events of a run ---- */
 
 /* Takes an event into the run's list, under a label for the trace. */
-static void mark(tw_slot *slot, tw_event *event, const char *label, int lane)
+static void mark(tw_slot *slot, tw_event *event, const char *label, tw_lane lane)
 {
     slot->mark[slot->n_marks++] = (tw_mark){event, label, lane};
 }
@@ -72,7 +70,7 @@ static tw_status upload(tw_runner *runner, tw_slot *slot, int64_t n, const void 
         TW_TRY(runner->backend->write(runner->upload, slot->input[i], tensor->offset, bytes,
                                       slot->staged[i], 0, NULL, wanted ? &event : NULL, error));
         if (event)
-            mark(slot, event, recipe->input[i].name, LANE_UPLOAD);
+            mark(slot, event, recipe->input[i].name, TW_LANE_UPLOAD);
     }
     return runner->upload != runner->compute ? runner->backend->flush(runner->upload, error)
                                              : TW_OK;
@@ -109,7 +107,7 @@ static tw_status compute(tw_runner *runner, tw_slot *slot, const tw_runtime *run
                                        uploaded ? 1 : 0, &uploaded, wanted ? &event : NULL, error));
         uploaded = NULL;
         if (event)
-            mark(slot, event, bound->launch->label, LANE_COMPUTE);
+            mark(slot, event, bound->launch->label, TW_LANE_COMPUTE);
     }
     runner->keep_version = runner->params->version;
     return TW_OK;
@@ -152,7 +150,7 @@ static tw_status download(tw_runner *runner, tw_slot *slot, int64_t n, void *con
                                      wanted ? &event : NULL, error));
         computed = NULL;
         if (event)
-            mark(slot, event, recipe->output[i].name, LANE_DOWNLOAD);
+            mark(slot, event, recipe->output[i].name, TW_LANE_DOWNLOAD);
     }
     return runner->backend->flush(last >= 0 ? runner->download : runner->compute, error);
 }
@@ -186,7 +184,7 @@ static tw_status run_host(tw_runner *runner, tw_slot *slot, const tw_runtime *ru
         TW_TRY(tw_reference_run(runner->context, stage->reference, stage->n_references,
                                 runner->data, runtime, error));
         if (runner->tracing &&
-            !tw_trace_add(runner, stage->label, LANE_COMPUTE, start, tw_trace_clock()))
+            !tw_trace_add(runner, stage->label, TW_LANE_COMPUTE, start, tw_trace_clock()))
             return tw_fail_memory(error);
     }
     for (int i = 0; i < recipe->n_outputs; i++) {

@@ -65,5 +65,7 @@ uint64_t tw_runner_memory(const tw_runner *runner);
 /* Trace: every launch and transfer since it was switched on, as Chrome's trace events (JSON). */
 tw_status tw_runner_trace(tw_runner *runner, tw_error *error);
 tw_status tw_runner_trace_append(tw_runner *runner, tw_text *text); /* events, comma-separated */
+/* Waits, hands over each event, and forgets them. */
+tw_status tw_runner_trace_read(tw_runner *runner, tw_trace_function visit, void *user, tw_error *error);
 
 #endif

@@ -67,7 +67,7 @@ const char *const *tw_choices_list(const tw_recipe *recipe, tw_arena *arena);
 typedef struct tw_mark {
     tw_event *event;
     const char *label;
-    int lane; /* 0 upload, 1 compute, 2 download */
+    tw_lane lane;
 } tw_mark;
 
 /* What one run in flight has of its own. */
@@ -95,12 +95,6 @@ typedef struct tw_bound {
     int64_t groups[3];  /* at batch groups_n */
     int64_t groups_n;
 } tw_bound;
-
-typedef struct tw_span { /* a traced piece of time, nanoseconds */
-    const char *label;
-    int lane;
-    uint64_t start, end;
-} tw_span;
 
 struct tw_runner {
     tw_context *context;
@@ -134,8 +128,8 @@ struct tw_runner {
     int next; /* slot of the next run; the oldest in flight once all are busy */
 
     bool tracing;
-    int n_spans, capacity_spans;
-    tw_span *span;
+    int n_events, capacity_events;
+    tw_trace_event *event;
 };
 
 /* The buffer that a tensor lies in, for the run that has the slot; NULL: it is not placed. */
@@ -153,7 +147,7 @@ int tw_bind_scalar(const tw_arg *arg, const tw_runtime *runtime, tw_kernel_arg *
 /* How many kernel arguments a launch argument becomes. */
 int tw_bind_width(tw_arg_kind kind);
 /* Takes a trace's piece; false when memory is out. */
-bool tw_trace_add(tw_runner *runner, const char *label, int lane, uint64_t start, uint64_t end);
+bool tw_trace_add(tw_runner *runner, const char *label, tw_lane lane, uint64_t start, uint64_t end);
 uint64_t tw_trace_clock(void);
 
 #endif

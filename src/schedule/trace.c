@@ -4,12 +4,12 @@
 #include <inttypes.h>
 #include <time.h>
 
-bool tw_trace_add(tw_runner *runner, const char *label, int lane, uint64_t start, uint64_t end)
+bool tw_trace_add(tw_runner *runner, const char *label, tw_lane lane, uint64_t start, uint64_t end)
 {
-    if (!tw_grow(runner->context, &runner->span, &runner->capacity_spans, runner->n_spans,
-                 sizeof *runner->span))
+    if (!tw_grow(runner->context, &runner->event, &runner->capacity_events, runner->n_events,
+                 sizeof *runner->event))
         return false;
-    runner->span[runner->n_spans++] = (tw_span){label, lane, start, TW_MAX(start, end)};
+    runner->event[runner->n_events++] = (tw_trace_event){label, lane, start, TW_MAX(start, end)};
     return true;
 }
 
@@ -45,16 +45,26 @@ tw_status tw_runner_trace_append(tw_runner *runner, tw_text *text)
 {
     static const char *const lanes[] = {"upload", "compute", "download"};
     TW_TRY(tw_runner_wait(runner, NULL));
-    for (int i = 0; i < runner->n_spans && !text->failed; i++) {
-        const tw_span *span = &runner->span[i];
+    for (int i = 0; i < runner->n_events && !text->failed; i++) {
+        const tw_trace_event *event = &runner->event[i];
         const char last = text->length ? text->data[text->length - 1] : '[';
         tw_text_puts(text, last == '[' ? "\n{\"name\":" : ",\n{\"name\":");
-        tw_text_json(text, span->label);
-        tw_text_printf(text, ",\"cat\":\"%s\",\"ph\":\"X\",\"pid\":1,\"tid\":%d", lanes[span->lane],
-                       span->lane);
-        put_time(text, "ts", span->start);
-        put_time(text, "dur", span->end - span->start);
+        tw_text_json(text, event->label);
+        tw_text_printf(text, ",\"cat\":\"%s\",\"ph\":\"X\",\"pid\":1,\"tid\":%d",
+                       lanes[event->lane], (int)event->lane);
+        put_time(text, "ts", event->start);
+        put_time(text, "dur", event->end - event->start);
         tw_text_puts(text, "}");
     }
     return text->failed ? TW_ERROR_MEMORY : TW_OK;
+}
+
+tw_status tw_runner_trace_read(tw_runner *runner, tw_trace_function visit, void *user,
+                               tw_error *error)
+{
+    TW_TRY(tw_runner_wait(runner, error));
+    for (int i = 0; i < runner->n_events; i++)
+        visit(user, &runner->event[i]);
+    runner->n_events = 0;
+    return TW_OK;
 }

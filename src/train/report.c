@@ -91,3 +91,17 @@ tw_status tw_trainer_trace_write(tw_trainer *trainer, const char *path, tw_error
     tw_text_clear(&text);
     return status;
 }
+
+tw_status tw_trainer_trace_read(tw_trainer *trainer, tw_trace_function visit, void *user,
+                                tw_error *error)
+{
+    if (trainer->options.evaluate_only)
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "a trainer made with evaluate_only has no steps to trace");
+    TW_TRY(tw_trainer_finish(trainer, error));
+    for (int i = 0; i < trainer->n_lines; i++) {
+        TW_TRY(tw_runner_trace_read(trainer->line[i].runner, visit, user, error));
+        TW_TRY(tw_runner_trace_read(trainer->line[i].updater.runner, visit, user, error));
+    }
+    return TW_OK;
+}

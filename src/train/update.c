@@ -376,6 +376,7 @@ static tw_status make_recipe(tw_updater *u, tw_recipe *recipe, tw_error *error)
     stage->cost = (double)u->params->table.elements * 4;
     tw_site site;
     tw_recipe_site(recipe, &site);
+    site.label = u->optimizer->kind->name;
     if (site.caps->family != TW_FAMILY_HOST)
         add_candidate(u, &site, &t);
     return tw_recipe_close(recipe, stage, &site, error);

@@ -445,6 +445,72 @@ def bench():
     check("a step" in run("bench", EXAMPLES / "regression.tw", "--batch", 10, *HOST).stdout, "text")
 
 
+ROW_OF_OPS = "softmax_cross_entropy 128x10"
+
+
+def save(name, **changes):
+    """A saved run of that row, with a head; None leaves a field out."""
+    row = {"operator": "softmax_cross_entropy", "shapes": "128x10", "ms": 1, "gbytes_limit": None, **changes}
+    return write(name, "".join(json.dumps({k: v for k, v in each.items() if v is not None or k.endswith("limit")}) + "\n"
+                               for each in ({"device": "thalweg host reference", "gflops_limit": None}, row)))
+
+
+@test
+def bench_ops():
+    head, row = map(json.loads, run("bench", "--ops", ROW_OF_OPS, "--json", *HOST).stdout.splitlines())
+    check(set(head) >= {"version", "device", "platform", "driver", "gflops_limit", "gbytes_limit"}, head)
+    check(head["gflops_limit"] is None and row["fraction"] is None, "the host has no limits")
+    check(row["operator"] + " " + row["shapes"] == ROW_OF_OPS and row["ms"] > 0 and row["passes"] >= 6, row)
+    check(row["median_ms"] >= row["ms"] and row["gbytes"] > 0, row)
+    text = run("bench", ROW_OF_OPS, "--ops", *HOST).stdout
+    check(re.search(r"^softmax_cross_entropy +128x10 +[0-9.]+ ", text, re.MULTILINE) and "\nms: " in text, text)
+    several = run("bench", "--ops", ROW_OF_OPS, "softmax 128x10", "--json", *HOST).stdout.splitlines()
+    check([json.loads(line)["operator"] for line in several[1:]] == ["softmax", "softmax_cross_entropy"], "sorted")
+    refused(2, "did you mean softmax?", "bench", "--ops", "sofmax", *HOST)
+    refused(2, "does not know", "bench", EXAMPLES / "mlp100.tw", "more", "--batch", 1, *HOST)
+    refused(2, "--against goes with --ops", "bench", EXAMPLES / "mlp100.tw", "--batch", 1, "--against", "x", *HOST)
+    refused(2, "simd", "bench", "--ops", ROW_OF_OPS, "--kernels", "fast", *HOST)
+
+
+@test
+def bench_ops_against():
+    ops = ["bench", "--ops", ROW_OF_OPS, *HOST]
+    saved = write("saved_run", run(*ops, "--json").stdout)
+    check("slower" not in run("bench", "--ops", ROW_OF_OPS, *HOST, "--against", save("saved_slow", ms=1e9)).stdout, "ratio")
+    done = run(*ops, "--against", save("saved_fast", ms=1e-9), code=1)
+    check(re.search(r"^softmax_cross_entropy .*  slower$", done.stdout, re.MULTILINE), done.stdout)
+    check("1 of 1 rows are slower than in " in done.stderr, done.stderr)
+    row = json.loads(run(*ops, "--against", save("saved_fast", ms=1e-9), "--json", code=1).stdout.splitlines()[1])
+    check(row["slower"] is True and row["ratio"] > 1.1, row)
+    row = json.loads(run(*ops, "--against", save("saved_slow", ms=1e9), "--json").stdout.splitlines()[1])
+    check(row["slower"] is False and row["ratio"] < 1, row)
+    altered = [json.loads(line) for line in saved.read_text().splitlines()]
+    altered[1]["ms"] /= 1e6
+    run(*ops, "--against", write("saved_altered", "\n".join(map(json.dumps, altered))), code=1)
+    for name, text, part in (("empty", "", "holds no run"), ("words", "not JSON\n", "object 1 is not"),
+                             ("other", '{"epoch": 1}\n', "object 1 is not"), ("list", "[1, 2]", "object 1 is not"),
+                             ("head", saved.read_text().splitlines()[0], "holds no run"),
+                             ("row", saved.read_text() + '{"operator": "add"}', "object 3 is not"),
+                             ("cut", saved.read_text()[:-9], "object 2 is not")):
+        refused(1, part, *ops, "--against", write("saved_" + name, text))
+    refused(1, "negative: object 2 is not", *ops, "--against", save("saved_negative", ms=-1))
+    refused(1, "cannot be read", *ops, "--against", "nowhere.json")
+    refused(1, "it is a folder", *ops, "--against", HERE)
+    done = run(*ops, "--against", save("saved_rows", shapes="3x3"), code=1)
+    check("has none of these rows" in done.stderr, done.stderr)
+
+
+@test
+def bench_ops_on_device():
+    if subprocess.run([THALWEG, "devices"], capture_output=True, timeout=600).returncode == 3:
+        raise Skip("no OpenCL")
+    for row in (ROW_OF_OPS, "adam 131072"):
+        head, found = map(json.loads, run("bench", "--ops", row, "--kernels", "simd", "--json").stdout.splitlines())
+        check(head["gflops_limit"] > 0 and head["gbytes_limit"] > 0, head)
+        check(found["limit"] == "memory" and found["fraction"] > 0 and found["gbytes_limit"] > 0, found)
+        check(abs(found["fraction"] - found["gbytes"] / found["gbytes_limit"]) < 1e-6 * found["fraction"], found)
+
+
 @test
 def devices():
     done = subprocess.run([THALWEG, "devices"], capture_output=True, text=True, timeout=600)
