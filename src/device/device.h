@@ -31,8 +31,12 @@ typedef struct tw_backend {
 
     tw_status (*buffer_create)(tw_device *device, uint64_t bytes, tw_buffer **buffer,
                                tw_error *error);
+    /* The same, in memory that host and device share, if they do: then the host may read and write
+     * it in place while no kernel that uses it is under way, and no transfer is needed. */
+    tw_status (*buffer_create_shared)(tw_device *device, uint64_t bytes, tw_buffer **buffer,
+                                      tw_error *error);
     void (*buffer_destroy)(tw_device *device, tw_buffer **buffer);
-    /* host only: the memory itself. NULL elsewhere */
+    /* The memory itself: of all buffers of the host device, and of shared ones. NULL elsewhere. */
     void *(*buffer_memory)(tw_buffer *buffer);
 
     /* Builds kernel text (its log goes into *error, shortened, and to the log of the context in

@@ -274,15 +274,22 @@ static void place_all(layout *l)
     }
 }
 
+/* Each run in flight has inputs and outputs of its own. Two hide the enqueuing of one behind the
+ * computing of the other; where they are small, a run may be over before the host that waited for
+ * the one before it is awake again, so that more are worth their memory. */
+#define RING_BYTES (1u << 20)
+
 static void add_up(tw_recipe *r)
 {
-    r->peak_bytes = r->keep_bytes;
+    uint64_t ports = 0;
+    for (int i = 0; i < r->n_inputs; i++)
+        ports += r->tensor[r->input[i].tensor].bytes;
+    for (int i = 0; i < r->n_outputs; i++)
+        ports += r->tensor[r->output[i].tensor].bytes;
+    r->in_flight = (int)TW_MAX(2, TW_MIN(TW_MAX_IN_FLIGHT, RING_BYTES / TW_MAX(ports, 1)));
+    r->peak_bytes = r->keep_bytes + (uint64_t)r->in_flight * ports;
     for (int i = 0; i < r->n_work; i++)
         r->peak_bytes += r->work_bytes[i];
-    for (int i = 0; i < r->n_inputs; i++)
-        r->peak_bytes += 2 * r->tensor[r->input[i].tensor].bytes; /* two steps in flight */
-    for (int i = 0; i < r->n_outputs; i++)
-        r->peak_bytes += 2 * r->tensor[r->output[i].tensor].bytes;
 }
 
 static tw_status layout_once(tw_recipe *r, tw_error *error)

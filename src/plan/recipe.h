@@ -82,6 +82,8 @@ typedef struct tw_recipe_options {
     const char *params_pattern;
 } tw_recipe_options;
 
+#define TW_MAX_IN_FLIGHT 8
+
 typedef struct tw_recipe {
     tw_context *context;
     tw_arena arena;
@@ -98,7 +100,8 @@ typedef struct tw_recipe {
     tw_recipe_port *input,
         *output;        /* inputs: those the outputs need, in the user's graph's order */
     bool *has_gradient; /* by number in the param table: a gradient is computed */
-    int n_work;         /* filled by tw_recipe_layout */
+    int n_work;         /* this and what follows are filled by tw_recipe_layout */
+    int in_flight;      /* runs that may be under way at once: 2 to TW_MAX_IN_FLIGHT */
     uint64_t work_bytes[16];
     uint64_t keep_bytes, peak_bytes;
 } tw_recipe;

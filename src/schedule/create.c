@@ -115,6 +115,13 @@ static tw_status make_buffer(tw_runner *runner, uint64_t bytes, tw_buffer **buff
     return TW_OK;
 }
 
+static tw_status make_shared(tw_runner *runner, uint64_t bytes, tw_buffer **buffer, tw_error *error)
+{
+    TW_TRY(runner->backend->buffer_create_shared(runner->device, TW_MAX(bytes, 64), buffer, error));
+    runner->memory += TW_MAX(bytes, 64);
+    return TW_OK;
+}
+
 /* Bytes of a slot's buffer: what the tensors in it reach to. */
 static uint64_t extent(const tw_recipe *recipe, tw_space space, int index)
 {
@@ -125,9 +132,9 @@ static uint64_t extent(const tw_recipe *recipe, tw_space space, int index)
     return bytes;
 }
 
-/* Bytes of a port's array in host memory at the maximal batch. */
-static size_t host_bytes(const tw_recipe *recipe, const tw_recipe_port *port)
+size_t tw_runner_port_bytes(const tw_runner *runner, const tw_recipe_port *port)
 {
+    const tw_recipe *recipe = runner->recipe;
     const tw_tensor *tensor = &recipe->tensor[port->tensor];
     return (size_t)tw_dim_at(tensor->count, TW_MAX(recipe->batch, 1)) * tw_type_size(tensor->type);
 }
@@ -141,18 +148,20 @@ static tw_status make_slot(tw_runner *runner, tw_slot *slot, tw_error *error)
     slot->staged = tw_arena_alloc(&runner->arena, inputs * sizeof *slot->staged);
     slot->output = tw_arena_alloc(&runner->arena, outputs * sizeof *slot->output);
     slot->host = tw_arena_alloc(&runner->arena, outputs * sizeof *slot->host);
-    if (!slot->input || !slot->staged || !slot->output || !slot->host)
+    slot->pickup = tw_arena_alloc(&runner->arena, outputs * sizeof *slot->pickup);
+    if (!slot->input || !slot->staged || !slot->output || !slot->host || !slot->pickup)
         return tw_fail_memory(error);
     for (int i = 0; i < recipe->n_inputs; i++) {
-        TW_TRY(make_buffer(runner, extent(recipe, TW_SPACE_INPUT, i), &slot->input[i], error));
-        if (runner->host)
+        TW_TRY(make_shared(runner, extent(recipe, TW_SPACE_INPUT, i), &slot->input[i], error));
+        if (runner->backend->buffer_memory(slot->input[i]))
             continue;
-        slot->staged[i] = tw_alloc(runner->context, host_bytes(recipe, &recipe->input[i]));
+        slot->staged[i] =
+            tw_alloc(runner->context, tw_runner_port_bytes(runner, &recipe->input[i]));
         if (!slot->staged[i])
             return tw_fail_memory(error);
     }
     for (int i = 0; i < recipe->n_outputs; i++)
-        TW_TRY(make_buffer(runner, extent(recipe, TW_SPACE_OUTPUT, i), &slot->output[i], error));
+        TW_TRY(make_shared(runner, extent(recipe, TW_SPACE_OUTPUT, i), &slot->output[i], error));
     return TW_OK;
 }
 
@@ -163,7 +172,7 @@ static tw_status make_buffers(tw_runner *runner, tw_error *error)
         TW_TRY(make_buffer(runner, recipe->work_bytes[i], &runner->work[i], error));
     if (recipe->keep_bytes)
         TW_TRY(make_buffer(runner, recipe->keep_bytes, &runner->keep, error));
-    for (int s = 0; s < TW_SLOTS; s++)
+    for (int s = 0; s < recipe->in_flight; s++)
         TW_TRY(make_slot(runner, &runner->slot[s], error));
     return TW_OK;
 }
@@ -233,7 +242,7 @@ static tw_status make_marks(tw_runner *runner, tw_error *error)
 {
     const size_t most =
         (size_t)(runner->n_bound + runner->recipe->n_inputs + runner->recipe->n_outputs + 1);
-    for (int s = 0; s < TW_SLOTS; s++) {
+    for (int s = 0; s < runner->recipe->in_flight; s++) {
         runner->slot[s].mark = tw_arena_alloc(&runner->arena, most * sizeof *runner->slot[s].mark);
         if (!runner->slot[s].mark)
             return tw_fail_memory(error);
@@ -321,8 +330,10 @@ void tw_runner_destroy(tw_runner **runner)
         backend->queue_destroy(r->device, &r->upload);
     if (r->download && r->download != r->compute)
         backend->queue_destroy(r->device, &r->download);
-    for (int s = 0; s < TW_SLOTS; s++)
+    for (int s = 0; s < TW_MAX_IN_FLIGHT; s++) {
+        tw_slot_pick_up(&r->slot[s]);
         destroy_slot(r, &r->slot[s]);
+    }
     for (int i = 0; i < TW_COUNT(r->work); i++)
         if (r->work[i])
             backend->buffer_destroy(r->device, &r->work[i]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One run: inputs up, launches, outputs down, two runs in flight; or the references in order on the
+// One run: inputs up, launches, outputs down, a few runs in flight; or the references in order on the
 // host device.
 #include "schedule/schedule.h"
 
@@ -30,6 +30,13 @@ static tw_status trace_marks(tw_runner *runner, const tw_slot *slot, tw_error *e
     return TW_OK;
 }
 
+void tw_slot_pick_up(tw_slot *slot)
+{
+    for (int i = 0; i < slot->n_pickups; i++)
+        memcpy(slot->pickup[i].target, slot->pickup[i].source, slot->pickup[i].bytes);
+    slot->n_pickups = 0;
+}
+
 /* Ends the run in the slot: waits for it and hands over what it computed. */
 static tw_status retire(tw_runner *runner, tw_slot *slot, tw_error *error)
 {
@@ -40,6 +47,9 @@ static tw_status retire(tw_runner *runner, tw_slot *slot, tw_error *error)
     if (status == TW_OK && runner->tracing)
         status = trace_marks(runner, slot, error);
     release_marks(runner, slot);
+    if (status == TW_OK)
+        tw_slot_pick_up(slot);
+    slot->n_pickups = 0;
     if (status == TW_OK && slot->received)
         slot->received(slot->user, slot->n, (const void *const *)slot->host);
     return status;
@@ -52,6 +62,24 @@ static int64_t elements(const tw_runner *runner, const tw_recipe_port *port, int
     return tw_dim_at(runner->recipe->tensor[port->tensor].count, n);
 }
 
+/* A tensor's place in memory that host and device share; NULL if they do not. A trace is to show
+ * transfers, so that they are made while there is one. */
+static char *shared_place(const tw_runner *runner, const tw_slot *slot, const tw_tensor *tensor)
+{
+    tw_buffer *buffer = runner->tracing ? NULL : tw_runner_buffer(runner, slot, tensor);
+    char *memory = buffer ? runner->backend->buffer_memory(buffer) : NULL;
+    return memory ? memory + tensor->offset : NULL;
+}
+
+/* Makes the copy's memory where it is not there yet: shared inputs need it for a trace alone. */
+static tw_status stage(tw_runner *runner, tw_slot *slot, int input, tw_error *error)
+{
+    if (!slot->staged[input])
+        slot->staged[input] =
+            tw_alloc(runner->context, tw_runner_port_bytes(runner, &runner->recipe->input[input]));
+    return slot->staged[input] ? TW_OK : tw_fail_memory(error);
+}
+
 static tw_status upload(tw_runner *runner, tw_slot *slot, int64_t n, const void *const *inputs,
                         tw_error *error)
 {
@@ -62,6 +90,12 @@ static tw_status upload(tw_runner *runner, tw_slot *slot, int64_t n, const void 
             (size_t)elements(runner, &recipe->input[i], n) * tw_type_size(tensor->type);
         if (bytes == 0)
             continue;
+        char *place = shared_place(runner, slot, tensor);
+        if (place) {
+            memcpy(place, inputs[i], bytes);
+            continue;
+        }
+        TW_TRY(stage(runner, slot, i, error));
         memcpy(slot->staged[i], inputs[i], bytes);
         const bool last = i == recipe->n_inputs - 1;
         const bool wanted = runner->tracing || (last && runner->upload != runner->compute) ||
@@ -119,12 +153,31 @@ static void *target_of(const tw_slot *slot, void *const *outputs, int output)
     return slot->received ? slot->host[output] : outputs ? outputs[output] : NULL;
 }
 
-static int last_read(const tw_runner *runner, const tw_slot *slot, int64_t n, void *const *outputs)
+/* Bytes of an output that somebody wants. */
+static size_t wanted_bytes(const tw_runner *runner, const tw_slot *slot, int64_t n,
+                           void *const *outputs, int output)
 {
+    const tw_recipe_port *port = &runner->recipe->output[output];
+    const tw_type type = runner->recipe->tensor[port->tensor].type;
+    return target_of(slot, outputs, output) ? (size_t)elements(runner, port, n) * tw_type_size(type)
+                                            : 0;
+}
+
+/* Sets out what is to be picked up from shared memory; returns the last output that must be read
+ * from the device instead, -1 if none. */
+static int sort_outputs(const tw_runner *runner, tw_slot *slot, int64_t n, void *const *outputs)
+{
+    const tw_recipe *recipe = runner->recipe;
     int last = -1;
-    for (int i = 0; i < runner->recipe->n_outputs; i++)
-        if (target_of(slot, outputs, i) && elements(runner, &runner->recipe->output[i], n) > 0)
+    for (int i = 0; i < recipe->n_outputs; i++) {
+        const size_t bytes = wanted_bytes(runner, slot, n, outputs, i);
+        const char *place = shared_place(runner, slot, &recipe->tensor[recipe->output[i].tensor]);
+        if (bytes && place)
+            slot->pickup[slot->n_pickups++] =
+                (tw_pickup){target_of(slot, outputs, i), place, bytes};
+        else if (bytes)
             last = i;
+    }
     return last;
 }
 
@@ -138,16 +191,14 @@ static tw_status download(tw_runner *runner, tw_slot *slot, int64_t n, void *con
         TW_TRY(runner->backend->flush(runner->compute, error));
     for (int i = 0; i <= last; i++) {
         const tw_tensor *tensor = &recipe->tensor[recipe->output[i].tensor];
-        void *target = target_of(slot, outputs, i);
-        const uint64_t bytes =
-            (uint64_t)elements(runner, &recipe->output[i], n) * tw_type_size(tensor->type);
-        if (!target || bytes == 0)
+        const size_t bytes = wanted_bytes(runner, slot, n, outputs, i);
+        if (bytes == 0 || shared_place(runner, slot, tensor))
             continue;
         tw_event *event = NULL;
         const bool wanted = runner->tracing || i == last;
         TW_TRY(runner->backend->read(runner->download, tw_runner_buffer(runner, slot, tensor),
-                                     tensor->offset, bytes, target, computed ? 1 : 0, &computed,
-                                     wanted ? &event : NULL, error));
+                                     tensor->offset, bytes, target_of(slot, outputs, i),
+                                     computed ? 1 : 0, &computed, wanted ? &event : NULL, error));
         computed = NULL;
         if (event)
             mark(slot, event, recipe->output[i].name, TW_LANE_DOWNLOAD);
@@ -158,7 +209,7 @@ static tw_status download(tw_runner *runner, tw_slot *slot, int64_t n, void *con
 static tw_status run_device(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime,
                             const void *const *inputs, void *const *outputs, tw_error *error)
 {
-    const int last = last_read(runner, slot, runtime->n, outputs);
+    const int last = sort_outputs(runner, slot, runtime->n, outputs);
     const bool awaited = last < 0 || runner->download != runner->compute;
     TW_TRY(upload(runner, slot, runtime->n, inputs, error));
     TW_TRY(compute(runner, slot, runtime, awaited, error));
@@ -220,10 +271,7 @@ static tw_status receive_in(tw_runner *runner, tw_slot *slot, tw_error *error)
     for (int i = 0; i < recipe->n_outputs; i++) {
         if (slot->host[i])
             continue;
-        const int64_t count = elements(runner, &recipe->output[i], TW_MAX(recipe->batch, 1));
-        slot->host[i] =
-            tw_alloc(runner->context,
-                     (size_t)count * tw_type_size(recipe->tensor[recipe->output[i].tensor].type));
+        slot->host[i] = tw_alloc(runner->context, tw_runner_port_bytes(runner, &recipe->output[i]));
         if (!slot->host[i])
             return tw_fail_memory(error);
     }
@@ -237,6 +285,7 @@ static void abandon(tw_runner *runner, tw_slot *slot)
     (void)runner->backend->finish(runner->compute, NULL);
     (void)runner->backend->finish(runner->download, NULL);
     release_marks(runner, slot);
+    slot->n_pickups = 0;
 }
 
 tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime, const void *const *inputs,
@@ -260,16 +309,17 @@ tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime, const 
         return status;
     }
     slot->busy = true;
-    runner->next = (runner->next + 1) % TW_SLOTS;
+    runner->next = (runner->next + 1) % runner->recipe->in_flight;
     return TW_OK;
 }
 
 tw_status tw_runner_wait(tw_runner *runner, tw_error *error)
 {
     tw_status first = TW_OK;
-    for (int s = 0; s < TW_SLOTS; s++) {
-        const tw_status status = retire(runner, &runner->slot[(runner->next + s) % TW_SLOTS],
-                                        first == TW_OK ? error : NULL);
+    for (int s = 0; s < runner->recipe->in_flight; s++) {
+        const tw_status status =
+            retire(runner, &runner->slot[(runner->next + s) % runner->recipe->in_flight],
+                   first == TW_OK ? error : NULL);
         first = first == TW_OK ? status : first;
     }
     return first;

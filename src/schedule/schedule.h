@@ -61,8 +61,6 @@ tw_status tw_choose(tw_recipe *recipe, const tw_proofs *proofs, const char *cons
 const char *const *tw_choices_list(const tw_recipe *recipe, tw_arena *arena);
 
 /* ---- the runner ---- */
-#define TW_SLOTS 2 /* runs in flight */
-
 /* An event of a run, with what it stands for in a trace. */
 typedef struct tw_mark {
     tw_event *event;
@@ -70,10 +68,19 @@ typedef struct tw_mark {
     tw_lane lane;
 } tw_mark;
 
+/* An output that the host copies once the run has ended, from memory that it shares with the device. */
+typedef struct tw_pickup {
+    void *target;
+    const void *source;
+    size_t bytes;
+} tw_pickup;
+
 /* What one run in flight has of its own. */
 typedef struct tw_slot {
-    tw_buffer **input, **output;
-    void **staged; /* copies of the inputs, host types */
+    tw_buffer **input, **output; /* in shared memory, where there is such */
+    void **staged; /* copies of the inputs, host types; NULL where the buffer is shared */
+    tw_pickup *pickup; /* of the run that is in flight */
+    int n_pickups;
     void **host;   /* outputs for `received`, made when first asked for */
     tw_mark *mark; /* events of the run that is in flight */
     int n_marks;
@@ -124,7 +131,7 @@ struct tw_runner {
     bool reads_slots; /* every output lies in the slot: may be read beside the next run's computing */
     void **data;      /* host: memory of each tensor, slots' set for each run */
 
-    tw_slot slot[TW_SLOTS];
+    tw_slot slot[TW_MAX_IN_FLIGHT]; /* recipe->in_flight of them are used */
     int next; /* slot of the next run; the oldest in flight once all are busy */
 
     bool tracing;
@@ -134,6 +141,10 @@ struct tw_runner {
 
 /* The buffer that a tensor lies in, for the run that has the slot; NULL: it is not placed. */
 tw_buffer *tw_runner_buffer(const tw_runner *runner, const tw_slot *slot, const tw_tensor *tensor);
+/* Hands over the outputs of a run that is over, as far as they lie in shared memory (run.c). */
+void tw_slot_pick_up(tw_slot *slot);
+/* Bytes of an input's or output's array in host memory at the maximal batch. */
+size_t tw_runner_port_bytes(const tw_runner *runner, const tw_recipe_port *port);
 /* Proves every chosen candidate that is neither proven nor struck off; strikes off those that fail and sets *struck.
  * The launches' kernels are in runner->programs (prove.c). */
 tw_status tw_prove(tw_runner *runner, bool *struck, tw_error *error);

@@ -171,6 +171,7 @@ static const tw_backend backend = {
     .name = "host",
     .destroy = destroy,
     .buffer_create = buffer_create,
+    .buffer_create_shared = buffer_create,
     .buffer_destroy = buffer_destroy,
     .buffer_memory = buffer_memory,
     .queue_create = queue_create,

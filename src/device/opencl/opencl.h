@@ -11,11 +11,14 @@
 typedef struct tw_opencl {
     cl_context context;
     cl_device_id device;
+    bool shares_memory;           /* kernels compute in the host's memory (tw_opencl_shares) */
     atomic_uint_fast64_t buffers; /* made so far */
 } tw_opencl;
 
 struct tw_buffer {
     cl_mem memory;
+    void *block,
+        *shared; /* the host's allocation, and the place in it that memory is made on; NULL */
     uint64_t bytes;
     uint64_t serial; /* unlike a pointer, never that of a buffer that is gone */
 };
@@ -70,9 +73,16 @@ typedef tw_status (*tw_opencl_visit)(void *user, int platform, int number,
                                      tw_error *error);
 tw_status tw_opencl_each(tw_context *context, tw_opencl_visit visit, void *user, tw_error *error);
 
+/* ---- buffer.c ---- */
+/* Tries out whether buffers made on host memory are that memory, and no copy of it: what the device
+ * writes is there without a map, and what the host writes reaches the device. */
+bool tw_opencl_shares(cl_context context, cl_device_id device);
+
 /* ---- the table's functions ---- */
 tw_status tw_opencl_buffer_create(tw_device *device, uint64_t bytes, tw_buffer **buffer,
                                   tw_error *error);
+tw_status tw_opencl_buffer_create_shared(tw_device *device, uint64_t bytes, tw_buffer **buffer,
+                                         tw_error *error);
 void tw_opencl_buffer_destroy(tw_device *device, tw_buffer **buffer);
 void *tw_opencl_buffer_memory(tw_buffer *buffer);
 tw_status tw_opencl_program_build(tw_device *device, const char *text, size_t length,

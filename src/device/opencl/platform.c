@@ -3,8 +3,9 @@
 #include "device/opencl/opencl.h"
 #include <stdio.h>
 
-#define NO_PLATFORM (-1001) /* CL_PLATFORM_NOT_FOUND_KHR, of the ICD loader: nothing is installed  \
-                             */
+#define NO_PLATFORM                                                                                \
+    (-1001) /* CL_PLATFORM_NOT_FOUND_KHR, of the ICD loader: nothing is installed                  \
+             */
 
 /* All platforms, in the order of the ICD loader. None is no error. */
 static tw_status platforms(tw_context *context, cl_platform_id **found, cl_uint *count,
@@ -133,6 +134,7 @@ static const tw_backend backend = {
     .name = "opencl",
     .destroy = destroy,
     .buffer_create = tw_opencl_buffer_create,
+    .buffer_create_shared = tw_opencl_buffer_create_shared,
     .buffer_destroy = tw_opencl_buffer_destroy,
     .buffer_memory = tw_opencl_buffer_memory,
     .program_build = tw_opencl_program_build,
@@ -206,6 +208,8 @@ static tw_status make_device(tw_context *context, cl_device_id id, cl_context sh
         destroy(made);
         return status;
     }
+    cl->shares_memory =
+        strcmp(made->info.type, "cpu") == 0 && tw_opencl_shares(cl->context, cl->device);
     *device = made;
     return TW_OK;
 }
