@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Products for GPUs: y[batch][M][N] = a * b. A group of 16 x 16 work-items computes 64 x 64 elements of y, 4 x 4 each,
+// Products for GPUs: y[batch][M][N] = a * b. A group of 16 x 16 work-items computes SIDE x SIDE elements of y, PER x PER
+// each,
 // from tiles of a and b in local memory; elements beyond the edges are read as zero and not stored.
 //
 // Element (m, k) of matrix A_INDEX of a is m*A_ROW + k*A_COL behind its begin, (k, j) of matrix B_INDEX of b is
 // k*B_ROW + j*B_COL; A_INDEX and B_INDEX are expressions in `batch`. SLABS > 1: part [batch][SLABS][M][N], for slab_sum_simt.cl. Groups: (columns, rows, batch
 // and slab).
-#define SIDE 64
+#define SIDE (16 * PER)
 #define DEPTH 16
 
 #if SLABS > 1
@@ -28,9 +29,9 @@ __kernel __attribute__((reqd_work_group_size(16, 16, 1))) void KERNEL(matmul_sim
     const int batch = tw_group(2) / SLABS, slab = tw_group(2) % SLABS;
     const int from = (int)((long)(K)*slab / SLABS), to = (int)((long)(K) * (slab + 1) / SLABS);
     const int at = (A_INDEX) * ((M) * (K)), bt = (B_INDEX) * ((K) * (N));
-    float acc[4][4];
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < 4; j++)
+    float acc[PER][PER];
+    for (int i = 0; i < PER; i++)
+        for (int j = 0; j < PER; j++)
             acc[i][j] = 0;
     for (int k0 = from; k0 < to; k0 += DEPTH) {
         for (int e = item; e < DEPTH * SIDE; e += 256) {
@@ -47,14 +48,14 @@ __kernel __attribute__((reqd_work_group_size(16, 16, 1))) void KERNEL(matmul_sim
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         for (int k = 0; k < DEPTH; k++)
-            for (int i = 0; i < 4; i++)
-                for (int j = 0; j < 4; j++)
-                    acc[i][j] = as[k][ty * 4 + i] * bs[k][tx * 4 + j] + acc[i][j];
+            for (int i = 0; i < PER; i++)
+                for (int j = 0; j < PER; j++)
+                    acc[i][j] = as[k][ty * PER + i] * bs[k][tx * PER + j] + acc[i][j];
         barrier(CLK_LOCAL_MEM_FENCE);
     }
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < 4; j++) {
-            const int row = row0 + ty * 4 + i, col = col0 + tx * 4 + j;
+    for (int i = 0; i < PER; i++)
+        for (int j = 0; j < PER; j++) {
+            const int row = row0 + ty * PER + i, col = col0 + tx * PER + j;
             if (row < (M) && col < (N)) {
 #if SLABS > 1
                 STORE(1, part, ((batch * SLABS + slab) * (M) + row) * (N) + col, acc[i][j]);

@@ -11,5 +11,6 @@
 #include <thalweg/plan.h>
 #include <thalweg/status.h>
 #include <thalweg/train.h>
+#include <thalweg/tune.h>
 
 #endif

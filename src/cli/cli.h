@@ -32,7 +32,8 @@ typedef struct cli_args {
     bool seed_given;
     double split;
     const char *against; /* a file that bench --ops --json wrote */
-    bool partial, json, summary, memory, ops, help;
+    double seconds;      /* 120 by default */
+    bool partial, json, summary, memory, ops, forget, candidates, help;
 } cli_args;
 
 typedef enum cli_type {
@@ -64,7 +65,7 @@ typedef struct cli_command {
 } cli_command;
 
 extern const cli_command cli_devices, cli_train, cli_eval, cli_predict, cli_bench, cli_ops,
-    cli_print;
+    cli_print, cli_tune;
 
 #define CLI_OPTION_DEVICE                                                                          \
     {                                                                                              \

@@ -5,7 +5,7 @@
 #include "cli.h"
 
 static const cli_command *const commands[] = {&cli_devices, &cli_train, &cli_eval, &cli_predict,
-                                              &cli_bench,   &cli_ops,   &cli_print};
+                                              &cli_bench,   &cli_ops,   &cli_print, &cli_tune};
 #define COMMANDS ((int)(sizeof commands / sizeof *commands))
 
 static void overview(void)
@@ -46,7 +46,8 @@ static int unknown(const char *name)
         return cli_fail(CLI_USAGE, "there is no command \"%s\": did you mean %s?", name, near);
     return cli_fail(
         CLI_USAGE,
-        "there is no command \"%s\": there are devices, train, eval, predict, bench, ops and print",
+        "there is no command \"%s\": there are devices, train, eval, predict, bench, ops, print "
+        "and tune",
         name);
 }
 

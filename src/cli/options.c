@@ -166,7 +166,7 @@ static int surplus(const cli_command *command, const char *word)
 
 int cli_parse(const cli_command *command, int argc, char **argv, cli_args *args)
 {
-    *args = (cli_args){.temperature = 1};
+    *args = (cli_args){.temperature = 1, .seconds = 120};
     for (int i = 0; i < argc && !args->help; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
             const int code = parse_option(command, argc, argv, &i, args);

@@ -145,13 +145,13 @@ static bool has_edges(const tw_convolution *c, pixels t)
  * kernel when a tile has one row, padding left and right when it has all of a row; other padding is
  * a copy. flip 1: c is the convolution of dy that gives dx, its channels and pads already
  * exchanged, and `weight` says how the weight is stored. */
-static void tiles_simd(tw_site *site, const tw_convolution *c, const tw_convolution *weight,
-                       int flip)
+static void tile_simd(tw_site *site, const tw_convolution *c, const tw_convolution *weight,
+                      int flip, pixels t, int nv, tw_candidate *candidate)
 {
-    const tw_tile tile = tw_tile_columns(site->caps, c->cog, true);
-    const pixels t = choose_pixels(c->oh, c->ow, tw_tile_max_rows(site->caps));
+    const tw_tile tile = tw_tile_of(site->caps, c->cog, nv);
     const tw_type type = tw_site_in_type(site, 0);
-    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_simd");
+    if (!candidate)
+        return;
     const int w = emit_pack(site, candidate, weight, &tile, flip);
     int x = site->in[0];
     plane size = {c->h, c->w};
@@ -183,6 +183,28 @@ static void tiles_simd(tw_site *site, const tw_convolution *c, const tw_convolut
     tw_launch_global(l, 0, TW_DIM(c->groups * tile.blocks), 1, 1);
     tw_launch_global(l, 1, TW_DIM(c->oh), t.tr, 1);
     tw_launch_global(l, 2, c->images, 1, 1);
+}
+
+/* The tile by the rules; as alternatives those of other sizes, and of one row, so that less is
+ * copied. */
+static void tiles_simd(tw_site *site, const tw_convolution *c, const tw_convolution *weight,
+                       int flip)
+{
+    const int nv = tw_tile_columns(site->caps, c->cog, true).nv;
+    const pixels t = choose_pixels(c->oh, c->ow, tw_tile_max_rows(site->caps));
+    tile_simd(site, c, weight, flip, t, nv,
+              tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_simd"));
+    tw_tile_shape shape;
+    for (int i = 0; site->wanted && tw_tile_trial(site->caps, i, &shape); i++) {
+        const pixels trial[] = {choose_pixels(c->oh, c->ow, shape.rows),
+                                choose_pixels(1, c->ow, shape.rows)};
+        for (int k = 0; k < TW_COUNT(trial); k++)
+            if ((trial[k].tr != t.tr || trial[k].tc != t.tc || shape.nv != nv) &&
+                shape.nv <= tw_tile_trial_vectors(site->caps, c->cog))
+                tile_simd(site, c, weight, flip, trial[k], shape.nv,
+                          tw_site_alternative(site, TW_FAMILY_SIMD, "convolution_simd:%dx%dx%d",
+                                              trial[k].tr, trial[k].tc, shape.nv));
+    }
 }
 
 /* Direct and Winograd's, the faster one first. */
@@ -242,14 +264,15 @@ static void phase_reach(const tw_convolution *c, int64_t *first, int64_t *last)
         }
 }
 
-static void phases_simd(tw_site *site, const tw_convolution *c)
+static void phase_simd(tw_site *site, const tw_convolution *c, int tc, int nv,
+                       tw_candidate *candidate)
 {
-    const tw_tile tile = tw_tile_columns(site->caps, c->cig, true);
-    const int64_t pixels_of_phase = TW_MAX(1, c->w / c->stride[1]);
+    const tw_tile tile = tw_tile_of(site->caps, c->cig, nv);
     const tw_type type = tw_site_in_type(site, 0);
     int64_t first, last;
+    if (!candidate)
+        return;
     phase_reach(c, &first, &last);
-    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_phase_simd");
     const int w = emit_pack(site, candidate, c, &tile, 2);
     const plane from = {c->oh, c->ow}, to = {c->oh, last - first + 1};
     int dy = site->in[0];
@@ -261,8 +284,7 @@ static void phases_simd(tw_site *site, const tw_convolution *c)
     define_steps(site, l, c);
     define_plane(site, l, (plane){c->h, c->w}, c->pad[0], c->pad[1]);
     tw_launch_define_tile(site, l, &tile);
-    tw_launch_define(site, l, "TC",
-                     choose_pixels(1, pixels_of_phase, tw_tile_max_rows(site->caps)).tc);
+    tw_launch_define(site, l, "TC", tc);
     tw_launch_define(site, l, "PW", to.w);
     tw_launch_define(site, l, "LEFT", -first);
     tw_launch_in(site, l, "dy", dy, type);
@@ -272,6 +294,23 @@ static void phases_simd(tw_site *site, const tw_convolution *c)
     tw_launch_global(l, 0, TW_DIM(c->groups * tile.blocks), 1, 1);
     tw_launch_global(l, 1, TW_DIM(c->h), 1, 1);
     tw_launch_global(l, 2, tw_dim_multiply(c->images, TW_DIM(c->stride[1])), 1, 1);
+}
+
+static void phases_simd(tw_site *site, const tw_convolution *c)
+{
+    const int64_t pixels_of_phase = TW_MAX(1, c->w / c->stride[1]);
+    const int nv = tw_tile_columns(site->caps, c->cig, true).nv;
+    const int tc = choose_pixels(1, pixels_of_phase, tw_tile_max_rows(site->caps)).tc;
+    phase_simd(site, c, tc, nv, tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_phase_simd"));
+    tw_tile_shape shape;
+    for (int i = 0; site->wanted && tw_tile_trial(site->caps, i, &shape); i++) {
+        const int trial = choose_pixels(1, pixels_of_phase, shape.rows).tc;
+        if ((trial != tc || shape.nv != nv) &&
+            shape.nv <= tw_tile_trial_vectors(site->caps, c->cig))
+            phase_simd(site, c, trial, shape.nv,
+                       tw_site_alternative(site, TW_FAMILY_SIMD, "convolution_phase_simd:%dx%d",
+                                           trial, shape.nv));
+    }
 }
 
 /* ---- depthwise ---- */
@@ -363,21 +402,42 @@ static int dw_slabs(const tw_site *site, const tw_convolution *c, int64_t groups
     return (int)TW_MIN(images, TW_MAX(tw_split(site->caps, groups, images), TW_MIN(near, 32)));
 }
 
-static void dw_simd(tw_site *site, const tw_convolution *c)
+/* A way to go about it. */
+typedef struct dw_way {
+    taps t;
+    bool within_tap; /* the kernel leaves the padding out */
+    int nv, slabs;
+} dw_way;
+
+static int64_t dw_tiles(const tw_convolution *c, const taps *t)
+{
+    return ceil_divide(c->kh, t->ty) * ceil_divide(t->kxn, t->tk) * ceil_divide(t->run, t->tc);
+}
+
+static dw_way dw_way_of(const tw_site *site, const tw_convolution *c, bool within_tap,
+                        tw_tile_shape shape)
+{
+    const dw_way way = {
+        .t = choose_taps(c, within_tap, shape.rows), .within_tap = within_tap, .nv = shape.nv};
+    dw_way done = way;
+    done.slabs = dw_slabs(
+        site, c, dw_tiles(c, &way.t) * c->groups * tw_tile_of(site->caps, c->cog, shape.nv).blocks);
+    return done;
+}
+
+static void dw_simd(tw_site *site, const tw_convolution *c, const dw_way *way,
+                    tw_candidate *candidate)
 {
     const tw_type x_type = tw_site_in_type(site, 0), dy_type = tw_site_in_type(site, 1);
-    tw_tile tile = tw_tile_columns(site->caps, c->cog, true);
-    if (c->cog % tile.vw == 0 && c->cog % tile.width != 0)
-        tile = (tw_tile){tile.vw, 1, tile.vw, c->cog / tile.vw}; /* dy is read where it is */
+    const tw_tile tile = tw_tile_of(site->caps, c->cog, way->nv);
     const int64_t cp = c->cog % tile.width == 0 ? c->cog : tile.blocks * tile.width;
-    const bool within_tap =
-        is_padded(c) && c->cig >= 8; /* then the kernel leaves the padding out */
-    const taps t = choose_taps(c, within_tap, tw_tile_max_rows(site->caps));
-    const int64_t tiles =
-        ceil_divide(c->kh, t.ty) * ceil_divide(t.kxn, t.tk) * ceil_divide(t.run, t.tc);
-    const int slabs = dw_slabs(site, c, tiles * c->groups * tile.blocks);
+    const bool within_tap = way->within_tap;
+    const taps t = way->t;
+    const int64_t tiles = dw_tiles(c, &t);
+    const int slabs = way->slabs;
     const int64_t rows = c->kh * c->kw * c->cig, pitch = tile.blocks * tile.width;
-    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_dw_simd");
+    if (!candidate)
+        return;
     int x = site->in[0], dy = site->in[1];
     plane size = {c->h, c->w};
     int64_t top = c->pad[0], left = c->pad[1];
@@ -418,6 +478,45 @@ static void dw_simd(tw_site *site, const tw_convolution *c)
                 &(tw_slabs){part, slabs, TW_DIM(1), TW_DIM(rows), c->groups, pitch, c->cog});
 }
 
+static void try_dw(tw_site *site, const tw_convolution *c, const dw_way *standard, dw_way way)
+{
+    const taps *t = &way.t, *s = &standard->t;
+    const bool same = t->ty == s->ty && t->tk == s->tk && t->tc == s->tc &&
+                      way.within_tap == standard->within_tap && way.nv == standard->nv &&
+                      way.slabs == standard->slabs;
+    if (!same && way.nv <= tw_tile_trial_vectors(site->caps, c->cog) && way.slabs >= 1 &&
+        way.slabs <= tw_dim_nominal(c->images))
+        dw_simd(site, c, &way,
+                tw_site_alternative(site, TW_FAMILY_SIMD, "convolution_dw_simd:%dx%dx%dx%d:k%d%s",
+                                    t->ty, t->tk, t->tc, way.nv, way.slabs,
+                                    way.within_tap ? ":tap" : ""));
+}
+
+/* The way by the rules; as alternatives other tiles with their own number of slabs, and other
+ * numbers of slabs. */
+static void dw_tiles_simd(tw_site *site, const tw_convolution *c)
+{
+    static const int times[] = {-4, -2, 2, 4}; /* slabs; negative: fewer */
+    tw_tile_shape shape = {tw_tile_max_rows(site->caps),
+                           tw_tile_columns(site->caps, c->cog, true).nv};
+    const int vw = tw_tile_of(site->caps, 1, 1).vw;
+    if (c->cog % vw == 0 && c->cog % (shape.nv * vw) != 0)
+        shape.nv = 1; /* dy is read where it is */
+    const dw_way standard = dw_way_of(site, c, is_padded(c) && c->cig >= 8, shape);
+    dw_simd(site, c, &standard, tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_dw_simd"));
+    if (!site->wanted)
+        return;
+    for (int i = 0; i < TW_COUNT(times); i++) {
+        dw_way way = standard;
+        way.slabs = times[i] > 0 ? way.slabs * times[i] : way.slabs / -times[i];
+        try_dw(site, c, &standard, way);
+    }
+    if (is_padded(c))
+        try_dw(site, c, &standard, dw_way_of(site, c, !standard.within_tap, shape));
+    for (int i = 0; tw_tile_trial(site->caps, i, &shape); i++)
+        try_dw(site, c, &standard, dw_way_of(site, c, standard.within_tap, shape));
+}
+
 /* Direct and Winograd's, the faster one first. */
 static void sums_simd(tw_site *site, const tw_convolution *c)
 {
@@ -425,7 +524,7 @@ static void sums_simd(tw_site *site, const tw_convolution *c)
     const bool first = fits && tw_winograd_dw_pays(site, c);
     if (first)
         tw_winograd_dw_simd(site, c);
-    dw_simd(site, c);
+    dw_tiles_simd(site, c);
     if (fits && !first)
         tw_winograd_dw_simd(site, c);
 }
@@ -433,37 +532,50 @@ static void sums_simd(tw_site *site, const tw_convolution *c)
 /* ---- simt: one work-item an element ---- */
 
 static tw_launch *simt_launch(tw_site *site, tw_candidate *candidate, const tw_convolution *c,
-                              const char *file, const char *entry)
+                              const char *file, const char *entry, int group)
 {
     tw_launch *l = tw_candidate_launch(site, candidate, file, entry);
     define_steps(site, l, c);
     define_plane(site, l, (plane){c->h, c->w}, c->pad[0], c->pad[1]);
     tw_launch_define_dim(site, l, "IMAGES", c->images);
-    tw_launch_define(site, l, "GROUP", TW_SIMT_GROUP);
+    tw_launch_define(site, l, "GROUP", group);
     tw_launch_in(site, l, tw_call_input_name(site->call, 0), site->in[0], tw_site_in_type(site, 0));
     tw_launch_in(site, l, tw_call_input_name(site->call, 1), site->in[1], tw_site_in_type(site, 1));
     return l;
 }
 
+static void element_simt(tw_site *site, const tw_convolution *c, const char *file,
+                         const char *entry, int group, tw_candidate *candidate)
+{
+    if (!candidate)
+        return;
+    tw_launch *l = simt_launch(site, candidate, c, file, entry, group);
+    if (l)
+        tw_launch_epilogue(site, l, 1);
+    tw_launch_global(l, 0, tw_shape_count(tw_site_out_shape(site, 0)), group, group);
+}
+
 static void elements_simt(tw_site *site, const tw_convolution *c, const char *file,
                           const char *entry)
 {
-    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMT, entry);
-    tw_launch *l = simt_launch(site, candidate, c, file, entry);
-    if (l)
-        tw_launch_epilogue(site, l, 1);
-    tw_launch_global(l, 0, tw_shape_count(tw_site_out_shape(site, 0)), TW_SIMT_GROUP,
-                     TW_SIMT_GROUP);
+    static const int groups[] = {32, 128, 256};
+    element_simt(site, c, file, entry, TW_SIMT_GROUP,
+                 tw_site_candidate(site, TW_FAMILY_SIMT, entry));
+    for (int i = 0; site->wanted && i < TW_COUNT(groups); i++)
+        if (groups[i] <= site->caps->max_work_group)
+            element_simt(site, c, file, entry, groups[i],
+                         tw_site_alternative(site, TW_FAMILY_SIMT, "%s:%d", entry, groups[i]));
 }
 
-static void dw_simt(tw_site *site, const tw_convolution *c)
+static void dw_simt(tw_site *site, const tw_convolution *c, int slabs, tw_candidate *candidate)
 {
     const int64_t weight = c->kh * c->kw * c->cig * c->co;
-    const int slabs = (int)TW_MIN(tw_dim_nominal(c->images), 16);
-    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMT, "convolution_dw_simt");
+    if (!candidate)
+        return;
     const int part =
         tw_candidate_workspace(site, candidate, TW_F32, TW_DIM(slabs * weight), "partial sums");
-    tw_launch *l = simt_launch(site, candidate, c, "convolution_dw_simt.cl", "convolution_dw_simt");
+    tw_launch *l = simt_launch(site, candidate, c, "convolution_dw_simt.cl", "convolution_dw_simt",
+                               TW_SIMT_GROUP);
     tw_launch_define(site, l, "SLABS", slabs);
     tw_launch_out(site, l, "part", part, TW_F32);
     tw_launch_global(l, 0, TW_DIM(weight), TW_SIMT_GROUP, TW_SIMT_GROUP);
@@ -471,6 +583,17 @@ static void dw_simt(tw_site *site, const tw_convolution *c)
     tw_slab_sum(
         site, candidate,
         &(tw_slabs){part, slabs, TW_DIM(1), TW_DIM(c->kh * c->kw * c->cig), 1, c->co, c->co});
+}
+
+static void dw_slabs_simt(tw_site *site, const tw_convolution *c)
+{
+    static const int trial[] = {4, 8, 32, 64};
+    const int images = (int)TW_MIN(tw_dim_nominal(c->images), 64), standard = TW_MIN(images, 16);
+    dw_simt(site, c, standard, tw_site_candidate(site, TW_FAMILY_SIMT, "convolution_dw_simt"));
+    for (int i = 0; site->wanted && i < TW_COUNT(trial); i++)
+        if (trial[i] != standard && trial[i] <= images)
+            dw_simt(site, c, trial[i],
+                    tw_site_alternative(site, TW_FAMILY_SIMT, "convolution_dw_simt:k%d", trial[i]));
 }
 
 /* ---- the three operators ---- */
@@ -543,5 +666,5 @@ void tw_convolution_dw_variants(tw_site *site)
         depthwise_dw_simd(site, &c);
     else
         sums_simd(site, &c);
-    dw_simt(site, &c);
+    dw_slabs_simt(site, &c);
 }

@@ -2,8 +2,9 @@
 // Candidates for a product: register tiles (simd), local-memory tiles (simt), with the sum split
 // where there are few.
 #include "op/product.h"
+#include <math.h>
 
-#define SIMT_SIDE 64 /* of cl/matmul_simt.cl */
+#define SIMT_PER 4 /* rows and columns of a work-item, of 16 x 16 in a group */
 
 /* b kept below this is read from the cache by every tile of rows; above it, tiles of one block of
  * columns follow one another, so that the block stays there. */
@@ -12,6 +13,7 @@
 /* A product of no more multiply-adds takes less time element by element than another launch, to
  * pack b, would. */
 #define TINY 8192
+#define MOST_PLAIN (16 * TINY) /* up to here tuning tries it */
 
 static void define_sizes(tw_site *site, tw_launch *l, const tw_product *p)
 {
@@ -86,16 +88,40 @@ static void finish(tw_site *site, tw_candidate *candidate, tw_launch *l, const t
                             .columns = p->n.scale});
 }
 
-static void product_simd(tw_site *site, const tw_product *p)
+/* A way to go about a product in register tiles. */
+typedef struct simd_way {
+    tw_tile_shape shape;
+    int slabs;
+    bool place;  /* b is read where it is */
+    int row_dim; /* 0: tiles of one block of columns follow one another */
+} simd_way;
+
+static int simd_slabs(const tw_site *site, const tw_product *p, tw_tile_shape shape)
+{
+    const int64_t tiles = (tw_dim_nominal(p->m) + shape.rows - 1) / shape.rows;
+    const int64_t blocks = tw_tile_of(site->caps, p->n.scale, shape.nv).blocks;
+    return slab_count(site, p, tiles * blocks * tw_dim_nominal(p->batch), 128);
+}
+
+static simd_way choose_simd(const tw_site *site, const tw_product *p)
 {
     const int vw = tw_tile_columns(site->caps, 1, true).vw;
-    const bool place = in_place(p, vw);
-    const tw_tile tile = tw_tile_columns(site->caps, p->n.scale, !place);
-    const int rows = tw_tile_rows(site->caps, p->m);
-    const int64_t tiles = (tw_dim_nominal(p->m) + rows - 1) / rows;
-    const int slabs = slab_count(site, p, tiles * tile.blocks * tw_dim_nominal(p->batch), 128);
-    const int row_dim = tw_dim_nominal(p->k) * p->n.scale > SMALL_B ? 0 : 1;
-    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_simd");
+    simd_way way = {.place = in_place(p, vw)};
+    way.shape = (tw_tile_shape){tw_tile_rows(site->caps, p->m),
+                                tw_tile_columns(site->caps, p->n.scale, !way.place).nv};
+    way.slabs = simd_slabs(site, p, way.shape);
+    way.row_dim = tw_dim_nominal(p->k) * p->n.scale > SMALL_B ? 0 : 1;
+    return way;
+}
+
+static void product_simd(tw_site *site, const tw_product *p, const simd_way *way,
+                         tw_candidate *candidate)
+{
+    const bool place = way->place;
+    const tw_tile tile = tw_tile_of(site->caps, p->n.scale, way->shape.nv);
+    const int rows = way->shape.rows, slabs = way->slabs, row_dim = way->row_dim;
+    if (!candidate)
+        return;
     const int b = place ? p->b : pack_b(site, candidate, p, &tile);
     tw_launch *l = tw_candidate_launch(site, candidate, "matmul.cl", "matmul");
     define_sizes(site, l, p);
@@ -112,11 +138,61 @@ static void product_simd(tw_site *site, const tw_product *p)
     finish(site, candidate, l, p, slabs, tile.blocks * tile.width, tw_tile_widths(&tile));
 }
 
+static void try_simd(tw_site *site, const tw_product *p, const simd_way *standard, simd_way way)
+{
+    const int vw = tw_tile_columns(site->caps, 1, true).vw;
+    const bool same = way.shape.rows == standard->shape.rows &&
+                      way.shape.nv == standard->shape.nv && way.slabs == standard->slabs &&
+                      way.place == standard->place && way.row_dim == standard->row_dim;
+    const bool fits = way.shape.nv <= tw_tile_trial_vectors(site->caps, p->n.scale) &&
+                      (!way.place || in_place(p, vw));
+    const bool rows = !tw_dim_fixed(p->m) || p->m.scale >= way.shape.rows;
+    if (!same && fits && rows && way.slabs >= 1 && way.slabs <= TW_MAX(tw_dim_nominal(p->k), 1))
+        product_simd(site, p, &way,
+                     tw_site_alternative(site, TW_FAMILY_SIMD, "matmul_simd:%dx%d:k%d:%s:%s",
+                                         way.shape.rows, way.shape.nv, way.slabs,
+                                         way.place ? "direct" : "packed",
+                                         way.row_dim ? "rows" : "columns"));
+}
+
+/* Other tiles, with their own number of slabs; other numbers of slabs, packing and order with the
+ * standard tile. */
+static void alternatives_simd(tw_site *site, const tw_product *p, const simd_way *standard)
+{
+    static const int times[] = {-4, -2, 2, 4}; /* slabs; negative: fewer */
+    simd_way way = *standard;
+    for (int i = 0; tw_tile_trial(site->caps, i, &way.shape); i++) {
+        way.slabs = simd_slabs(site, p, way.shape);
+        try_simd(site, p, standard, way);
+    }
+    for (int i = 0; i < TW_COUNT(times); i++) {
+        way = *standard;
+        way.slabs = times[i] > 0 ? way.slabs * times[i] : way.slabs / -times[i];
+        try_simd(site, p, standard, way);
+    }
+    way = *standard;
+    way.slabs = 1;
+    try_simd(site, p, standard, way);
+    way = *standard;
+    way.row_dim = !way.row_dim;
+    try_simd(site, p, standard, way);
+    way = *standard;
+    way.place = !way.place;
+    try_simd(site, p, standard, way);
+}
+
+static void products_simd(tw_site *site, const tw_product *p)
+{
+    const simd_way standard = choose_simd(site, p);
+    product_simd(site, p, &standard, tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_simd"));
+    if (site->wanted)
+        alternatives_simd(site, p, &standard);
+}
+
 /* For columns that follow the batch, where there is no number of blocks to plan with, and for tiny
  * products. */
-static void product_plain(tw_site *site, const tw_product *p)
+static void product_plain(tw_site *site, const tw_product *p, tw_candidate *candidate)
 {
-    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_plain");
     tw_launch *l = tw_candidate_launch(site, candidate, "matmul_plain.cl", "matmul_plain");
     define_sizes(site, l, p);
     define_b(site, l, p);
@@ -128,27 +204,48 @@ static void product_plain(tw_site *site, const tw_product *p)
     tw_launch_global(l, 1, p->batch, 1, 1);
 }
 
-static void product_simt(tw_site *site, const tw_product *p)
+/* As many slabs as make work for the device, in tiles of 16 * per rows and columns. */
+static int simt_slabs(const tw_site *site, const tw_product *p, int per)
 {
-    const int64_t m = tw_dim_nominal(p->m), n = tw_dim_nominal(p->n);
-    const int64_t groups = (m + SIMT_SIDE - 1) / SIMT_SIDE * ((n + SIMT_SIDE - 1) / SIMT_SIDE);
-    const int slabs =
-        tw_dim_fixed(p->n) ? slab_count(site, p, groups * tw_dim_nominal(p->batch), 256) : 1;
-    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMT, "matmul_simt");
+    const int64_t m = tw_dim_nominal(p->m), n = tw_dim_nominal(p->n), side = 16 * per;
+    const int64_t groups = (m + side - 1) / side * ((n + side - 1) / side);
+    return tw_dim_fixed(p->n) ? slab_count(site, p, groups * tw_dim_nominal(p->batch), 256) : 1;
+}
+
+static void product_simt(tw_site *site, const tw_product *p, int per, int slabs,
+                         tw_candidate *candidate)
+{
     tw_launch *l = tw_candidate_launch(site, candidate, "matmul_simt.cl", "matmul_simt");
     if (!l)
         return;
     define_sizes(site, l, p);
     define_b(site, l, p);
+    tw_launch_define(site, l, "PER", per);
     tw_launch_define(site, l, "A_COLUMN_FIRST", !p->transpose_a);
     tw_launch_define(site, l, "B_COLUMN_FIRST", p->transpose_b);
     tw_launch_define(site, l, "SLABS", slabs);
     tw_launch_in(site, l, "a", p->a, p->a_type);
     tw_launch_in(site, l, "b", p->b, p->b_type);
-    tw_launch_global(l, 0, p->n, SIMT_SIDE, 16);
-    tw_launch_global(l, 1, p->m, SIMT_SIDE, 16);
+    tw_launch_global(l, 0, p->n, 16 * per, 16);
+    tw_launch_global(l, 1, p->m, 16 * per, 16);
     tw_launch_global(l, 2, tw_dim_multiply(p->batch, TW_DIM(slabs)), 1, 1);
     finish(site, candidate, l, p, slabs, p->n.scale, 1);
+}
+
+static void products_simt(tw_site *site, const tw_product *p)
+{
+    const int standard = simt_slabs(site, p, SIMT_PER);
+    product_simt(site, p, SIMT_PER, standard,
+                 tw_site_candidate(site, TW_FAMILY_SIMT, "matmul_simt"));
+    for (int per = 2; site->wanted && per <= 6; per += 2) {
+        const int usual = simt_slabs(site, p, per), slabs[] = {usual, usual * 2, usual / 2, 1};
+        for (int i = 0; i < TW_COUNT(slabs); i++)
+            if ((per != SIMT_PER || slabs[i] != standard) && slabs[i] >= 1 &&
+                (slabs[i] == 1 || (usual > 1 && slabs[i] <= tw_dim_nominal(p->k))))
+                product_simt(site, p, per, slabs[i],
+                             tw_site_alternative(site, TW_FAMILY_SIMT, "matmul_simt:%dx%d:k%d", per,
+                                                 per, slabs[i]));
+    }
 }
 
 /* By the device's library, for f32 matrices that lie one behind the other. Last in order: it is taken where a tuned file
@@ -175,28 +272,34 @@ static void product_library(tw_site *site, const tw_product *p)
     tw_candidate_epilogue(site, candidate, c);
 }
 
+/* Multiply-adds at the full batch; infinity where that is not known. */
+static double work_of(const tw_site *site, const tw_product *p)
+{
+    const tw_dim results = tw_dim_multiply(p->batch, tw_dim_multiply(p->m, p->n));
+    return tw_dim_known(results)
+               ? (double)tw_dim_at(results, site->batch) * (double)tw_dim_at(p->k, site->batch)
+               : INFINITY;
+}
+
 /* Whether packing b would cost more than it brings. Only where a side is transposed, as in
  * gradients: a weight that is multiplied forward is packed once for all of inference, and then
  * tiles are faster. */
 static bool is_tiny(const tw_site *site, const tw_product *p)
 {
-    const tw_dim results = tw_dim_multiply(p->batch, tw_dim_multiply(p->m, p->n));
-    if (!tw_dim_known(results))
-        return false;
-    const double work =
-        (double)tw_dim_at(results, site->batch) * (double)tw_dim_at(p->k, site->batch);
-    return work <= TINY && (p->transpose_a || p->transpose_b) &&
+    return work_of(site, p) <= TINY && (p->transpose_a || p->transpose_b) &&
            !in_place(p, tw_tile_columns(site->caps, 1, true).vw);
 }
 
 void tw_product_variants(tw_site *site, const tw_product *p)
 {
-    if (is_tiny(site, p))
-        product_plain(site, p);
-    if (tw_dim_fixed(p->n) && tw_dim_known(tw_dim_multiply(p->b_matrices, p->k)))
-        product_simd(site, p);
-    else if (!is_tiny(site, p))
-        product_plain(site, p);
-    product_simt(site, p);
+    const bool tiles =
+        tw_dim_fixed(p->n) && tw_dim_known(tw_dim_multiply(p->b_matrices, p->k));
+    if (!tiles || is_tiny(site, p))
+        product_plain(site, p, tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_plain"));
+    if (tiles)
+        products_simd(site, p);
+    if (work_of(site, p) <= MOST_PLAIN && !is_tiny(site, p) && tiles)
+        product_plain(site, p, tw_site_alternative(site, TW_FAMILY_SIMD, "matmul_plain:elements"));
+    products_simt(site, p);
     product_library(site, p);
 }

@@ -13,10 +13,8 @@ static void out_of_memory(tw_site *site)
         site->status = tw_fail_memory(&site->error);
 }
 
-tw_candidate *tw_site_candidate(tw_site *site, tw_family family, const char *name)
+static tw_candidate *add_candidate(tw_site *site, tw_family family, const char *name)
 {
-    if (site->caps->family != family || site->status != TW_OK)
-        return NULL;
     tw_candidate **grown =
         tw_arena_alloc(site->arena, (size_t)(site->n_candidates + 1) * sizeof *grown);
     tw_candidate *candidate = tw_arena_alloc(site->arena, sizeof *candidate);
@@ -30,6 +28,34 @@ tw_candidate *tw_site_candidate(tw_site *site, tw_family family, const char *nam
     grown[site->n_candidates++] = candidate;
     site->candidates = grown;
     return candidate;
+}
+
+tw_candidate *tw_site_candidate(tw_site *site, tw_family family, const char *name)
+{
+    if (site->caps->family != family || site->status != TW_OK || site->wanted)
+        return NULL;
+    return add_candidate(site, family, name);
+}
+
+tw_candidate *tw_site_alternative(tw_site *site, tw_family family, const char *format, ...)
+{
+    if (site->caps->family != family || site->status != TW_OK || !site->wanted)
+        return NULL;
+    char name[100];
+    va_list args;
+    va_start(args, format);
+    (void)tw_vformat(name, sizeof name, format, args);
+    va_end(args);
+    if (strcmp(site->wanted, "*") != 0 && strcmp(site->wanted, name) != 0)
+        return NULL;
+    for (int i = 0; i < site->n_candidates; i++)
+        if (strcmp(site->candidates[i]->name, name) == 0)
+            return NULL;
+    const char *copy = tw_arena_text(site->arena, name, strlen(name));
+    if (copy)
+        return add_candidate(site, family, copy);
+    out_of_memory(site);
+    return NULL;
 }
 
 int tw_candidate_workspace(tw_site *site, tw_candidate *candidate, tw_type type, tw_dim count,

@@ -32,6 +32,8 @@ typedef struct tw_site {
     tw_arena *arena;
     int64_t batch;     /* the most that n may be */
     const char *label; /* the stage's name */
+    const char *wanted; /* NULL: the standard candidates; else alternatives: the one of this name,
+                           or all ("*") */
     struct tw_recipe
         *recipe; /* owns the tensors; new_tensor adds one (the room plan is not seen from here) */
     int (*new_tensor)(struct tw_recipe *recipe, const char *label, tw_type type, tw_dim count);
@@ -45,6 +47,11 @@ typedef struct tw_site {
  * may simply offer its simd and its simt one in turn and skip NULL): all calls below accept NULL.
  */
 tw_candidate *tw_site_candidate(tw_site *site, tw_family family, const char *name);
+/* The same for a way that stands behind the standard ones: other tiles, another number of slabs.
+ * Alternatives are made only where tuning, or a choice that names one, asks for them; NULL where
+ * this one is not asked for. The name says everything that is set: "matmul_simd:8x2:k4". */
+tw_candidate *tw_site_alternative(tw_site *site, tw_family family, const char *format, ...)
+    TW_PRINTF(3, 4);
 /* A workspace tensor of the candidate: count elements. Returns its id. */
 int tw_candidate_workspace(tw_site *site, tw_candidate *candidate, tw_type type, tw_dim count,
                            const char *label);

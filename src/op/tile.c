@@ -4,14 +4,40 @@
 
 tw_tile tw_tile_columns(const tw_caps *caps, int64_t columns, bool packed)
 {
-    tw_tile tile = {.vw = TW_MIN(TW_MAX(caps->vector, 4), 16)};
-    const int64_t vectors = (columns + tile.vw - 1) / tile.vw;
+    const int vw = TW_MIN(TW_MAX(caps->vector, 4), 16);
+    const int64_t vectors = (columns + vw - 1) / vw;
     /* Two vectors a row halve the scalar loads; an odd vector more is wasted work unless there are
      * many. */
-    tile.nv = vectors == 1 || (packed && vectors == 3) ? 1 : 2;
+    return tw_tile_of(caps, columns, vectors == 1 || (packed && vectors == 3) ? 1 : 2);
+}
+
+tw_tile tw_tile_of(const tw_caps *caps, int64_t columns, int nv)
+{
+    tw_tile tile = {.vw = TW_MIN(TW_MAX(caps->vector, 4), 16), .nv = nv};
     tile.width = tile.nv * tile.vw;
     tile.blocks = (columns + tile.width - 1) / tile.width;
     return tile;
+}
+
+bool tw_tile_trial(const tw_caps *caps, int i, tw_tile_shape *shape)
+{
+    /* Accumulators, a vector of each column and a scalar of one row. */
+    static const tw_tile_shape few[] = {{2, 2}, {3, 2}, {4, 2},  {5, 2}, {6, 2},
+                                        {4, 1}, {8, 1}, {12, 1}, {3, 3}, {2, 4}};
+    static const tw_tile_shape many[] = {{2, 2},  {4, 2},  {6, 2}, {8, 2},  {10, 2},
+                                         {12, 2}, {14, 2}, {8, 1}, {14, 1}, {28, 1},
+                                         {6, 3},  {8, 3},  {4, 4}, {6, 4}};
+    const bool enough = caps->registers >= 32;
+    if (i >= (enough ? TW_COUNT(many) : TW_COUNT(few)))
+        return false;
+    *shape = enough ? many[i] : few[i];
+    return true;
+}
+
+int tw_tile_trial_vectors(const tw_caps *caps, int64_t columns)
+{
+    const int64_t vectors = tw_tile_of(caps, columns, 1).blocks;
+    return (int)TW_MIN(vectors, 4);
 }
 
 int tw_tile_max_rows(const tw_caps *caps)

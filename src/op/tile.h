@@ -16,6 +16,16 @@ typedef struct tw_tile {
  * otherwise they are read where they are, and must be (and are left to be checked by) a multiple of
  * vw. */
 tw_tile tw_tile_columns(const tw_caps *caps, int64_t columns, bool packed);
+/* The same with nv vectors a row; columns that are read where they are must have that many. */
+tw_tile tw_tile_of(const tw_caps *caps, int64_t columns, int nv);
+/* Register tiles worth a trial beside the one that the rules choose: those that the registers hold.
+ * false: there is no number i. */
+typedef struct tw_tile_shape {
+    int rows, nv;
+} tw_tile_shape;
+bool tw_tile_trial(const tw_caps *caps, int i, tw_tile_shape *shape);
+/* The most vectors a row that such a tile may have for so many columns. */
+int tw_tile_trial_vectors(const tw_caps *caps, int64_t columns);
 /* Most rows of two vectors that fit the registers beside a row of the other side. */
 int tw_tile_max_rows(const tw_caps *caps);
 /* Rows of a tile for so many rows: little waste in the last tile. Rows that are the batch itself

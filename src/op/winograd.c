@@ -64,12 +64,15 @@ static int emit_weight(tw_site *site, tw_candidate *candidate, const tw_convolut
     return packed;
 }
 
-void tw_winograd_simd(tw_site *site, const tw_convolution *c, bool flip)
+/* tiles: register tiles a strip */
+static void strips_simd(tw_site *site, const tw_convolution *c, bool flip, tw_tile_shape shape,
+                        int tiles, tw_candidate *candidate)
 {
-    const tw_tile tile = tw_tile_columns(site->caps, c->co, true);
-    const int rows = tw_tile_max_rows(site->caps), strip = STRIP * rows;
+    const tw_tile tile = tw_tile_of(site->caps, c->co, shape.nv);
+    const int rows = shape.rows, strip = tiles * rows;
     const int slices = SLICES * (int)site->caps->units;
-    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_winograd");
+    if (!candidate)
+        return;
     const int w = emit_weight(site, candidate, c, &tile, flip);
     const int scratch = tw_candidate_workspace(
         site, candidate, TW_F32,
@@ -86,6 +89,24 @@ void tw_winograd_simd(tw_site *site, const tw_convolution *c, bool flip)
     if (l)
         tw_launch_epilogue(site, l, tw_tile_widths(&tile));
     tw_launch_global(l, 0, TW_DIM(slices), 1, 1);
+}
+
+void tw_winograd_simd(tw_site *site, const tw_convolution *c, bool flip)
+{
+    const tw_tile_shape standard = {tw_tile_max_rows(site->caps),
+                                    tw_tile_columns(site->caps, c->co, true).nv};
+    strips_simd(site, c, flip, standard, STRIP,
+                tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_winograd"));
+    tw_tile_shape shape = standard;
+    for (int i = 0; site->wanted && tw_tile_trial(site->caps, i, &shape); i++)
+        for (int tiles = 1; tiles <= 4; tiles *= 2)
+            if ((shape.rows != standard.rows || shape.nv != standard.nv || tiles != STRIP) &&
+                shape.nv <= tw_tile_trial_vectors(site->caps, c->co) &&
+                shape.rows * shape.nv >= 12 && (tiles == STRIP || shape.rows == standard.rows))
+                strips_simd(site, c, flip, shape, tiles,
+                            tw_site_alternative(site, TW_FAMILY_SIMD,
+                                                "convolution_winograd:%dx%d:%d", shape.rows,
+                                                shape.nv, tiles));
 }
 
 /* ---- by the weight ---- */
@@ -109,10 +130,13 @@ bool tw_winograd_dw_pays(const tw_site *site, const tw_convolution *c)
            c->oh * c->ow * 10 >= tiles * EDGE * EDGE * 6;
 }
 
-void tw_winograd_dw_simd(tw_site *site, const tw_convolution *c)
+static void strips_dw_simd(tw_site *site, const tw_convolution *c, tw_tile_shape shape, int strip,
+                           tw_candidate *candidate)
 {
-    const tw_tile tile = tw_tile_columns(site->caps, c->co, true);
-    const int rows = dw_rows(site->caps);
+    const tw_tile tile = tw_tile_of(site->caps, c->co, shape.nv);
+    const int rows = shape.rows;
+    if (!candidate)
+        return;
     const int64_t cip = ceil_divide(c->ci, rows) * rows;
     int64_t wide = TW_MIN(tile.blocks, 4);
     while (wide > 1 && (tile.blocks % wide || PLACES * cip * wide * tile.width > DW_SUMS))
@@ -120,13 +144,11 @@ void tw_winograd_dw_simd(tw_site *site, const tw_convolution *c)
     const int64_t columns = wide * tile.width, blocks = ceil_divide(tile.blocks, wide);
     const tw_dim tiles =
         tw_dim_multiply(c->images, TW_DIM(ceil_divide(c->oh, EDGE) * ceil_divide(c->ow, EDGE)));
-    const int slabs = tw_split(site->caps, blocks, tw_dim_nominal(tiles) / DW_STRIP);
-    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_dw_winograd");
-    const int scratch =
-        tw_candidate_workspace(site, candidate, TW_F32,
-                               TW_DIM(slabs * blocks * PLACES *
-                                      (cip * columns + DW_STRIP * (cip + columns) + 2 * tile.vw)),
-                               "strips");
+    const int slabs = tw_split(site->caps, blocks, tw_dim_nominal(tiles) / strip);
+    const int scratch = tw_candidate_workspace(
+        site, candidate, TW_F32,
+        TW_DIM(slabs * blocks * PLACES * (cip * columns + strip * (cip + columns) + 2 * tile.vw)),
+        "strips");
     const int part = tw_candidate_workspace(
         site, candidate, TW_F32, TW_DIM(slabs * 9 * c->ci * blocks * columns), "partial sums");
     tw_launch *l = tw_candidate_launch(site, candidate, "winograd_dw.cl", "winograd_dw");
@@ -137,7 +159,7 @@ void tw_winograd_dw_simd(tw_site *site, const tw_convolution *c)
     tw_launch_define(site, l, "COLUMNS", columns);
     tw_launch_define(site, l, "ROWS", rows);
     tw_launch_define(site, l, "CIP", cip);
-    tw_launch_define(site, l, "STRIP", DW_STRIP);
+    tw_launch_define(site, l, "STRIP", strip);
     tw_launch_define(site, l, "SLABS", slabs);
     tw_launch_in(site, l, "x", site->in[0], tw_site_in_type(site, 0));
     tw_launch_in(site, l, "dy", site->in[1], tw_site_in_type(site, 1));
@@ -147,4 +169,22 @@ void tw_winograd_dw_simd(tw_site *site, const tw_convolution *c)
     tw_launch_global(l, 1, TW_DIM(slabs), 1, 1);
     tw_slab_sum(site, candidate,
                 &(tw_slabs){part, slabs, TW_DIM(1), TW_DIM(9 * c->ci), 1, blocks * columns, c->co});
+}
+
+void tw_winograd_dw_simd(tw_site *site, const tw_convolution *c)
+{
+    const tw_tile_shape standard = {dw_rows(site->caps),
+                                    tw_tile_columns(site->caps, c->co, true).nv};
+    strips_dw_simd(site, c, standard, DW_STRIP,
+                   tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_dw_winograd"));
+    tw_tile_shape shape = standard;
+    for (int i = 0; site->wanted && tw_tile_trial(site->caps, i, &shape); i++)
+        for (int strip = DW_STRIP / 2; strip <= 2 * DW_STRIP; strip *= 2)
+            if ((shape.rows != standard.rows || shape.nv != standard.nv || strip != DW_STRIP) &&
+                shape.nv <= tw_tile_trial_vectors(site->caps, c->co) && shape.rows >= 4 &&
+                shape.rows * shape.nv >= 12 && (strip == DW_STRIP || shape.rows == standard.rows))
+                strips_dw_simd(site, c, shape, strip,
+                               tw_site_alternative(site, TW_FAMILY_SIMD,
+                                                   "convolution_dw_winograd:%dx%d:%d", shape.rows,
+                                                   shape.nv, strip));
 }

@@ -37,7 +37,9 @@ typedef struct tw_stage {
     const char *label;
     const tw_call *anchor; /* NULL: elementwise calls alone */
     int n_candidates, chosen;
+    int n_standard; /* of the candidates; alternatives that were asked for stand behind them */
     tw_candidate **candidate;
+    tw_site *site; /* that offered them; NULL: it offers no others */
     int n_references;
     tw_reference *reference; /* in order; together they compute what the stage stores (and what it
                                 need not) */
@@ -119,6 +121,9 @@ int tw_recipe_tensor(tw_recipe *recipe, const char *label, tw_type type, tw_dim 
  * Takes candidates with less workspace when the budget asks for it. Errors: DEVICE_MEMORY with the
  * need and the budget. */
 tw_status tw_recipe_layout(tw_recipe *recipe, tw_error *error);
+/* Adds the alternative of that name to a stage's candidates, or all that there are ("*"); those that
+ * stand there already, and names that nobody knows, are left out. Errors: MEMORY. */
+tw_status tw_recipe_offer(tw_stage *stage, const char *name, tw_error *error);
 /* Launches that belong to no graph (an optimizer's): a recipe without a graph (bound is NULL),
  * stages made one by one, each with one candidate whose tensors are of PARAMS, GRADIENTS, OUTPUT
  * and EXTERNAL space, and with a reference. Laid out and run like any other. tw_recipe_site

@@ -31,7 +31,7 @@ tw_status tw_recipe_close(tw_recipe *recipe, tw_stage *stage, tw_site *site, tw_
     if (site->status != TW_OK)
         return tw_fail(error, site->status, "%s: %s", stage->label, site->error.text);
     stage->candidate = site->candidates;
-    stage->n_candidates = site->n_candidates;
+    stage->n_candidates = stage->n_standard = site->n_candidates;
     return TW_OK;
 }
 
@@ -93,31 +93,57 @@ static tw_status add_references(tw_making *m, const tw_group *g, tw_stage *stage
 
 /* ---- candidates ---- */
 
+static void ask(tw_site *site)
+{
+    if (!site->call)
+        tw_elementwise_variants(site);
+    else if (site->call->op->variants)
+        site->call->op->variants(site);
+}
+
 static tw_status add_candidates(tw_making *m, const tw_group *g, tw_stage *stage, tw_error *error)
 {
-    tw_site site;
-    tw_recipe_site(m->recipe, &site);
-    int in[TW_MAX_INPUTS], out[TW_MAX_RESULTS];
     const tw_call *call = g->anchor;
+    tw_arena *arena = &m->recipe->arena;
+    tw_site *site = tw_arena_alloc(arena, sizeof *site);
+    int *in = tw_arena_alloc(arena, (size_t)(call ? call->n_inputs + 1 : 1) * sizeof *in);
+    int *out = tw_arena_alloc(arena, (size_t)(call ? call->n_results + 1 : 1) * sizeof *out);
+    if (!site || !in || !out)
+        return tw_fail_memory(error);
+    tw_recipe_site(m->recipe, site);
     for (int i = 0; call && i < call->n_inputs; i++)
         in[i] = call->input[i] ? m->tensor[call->input[i]->id] : -1;
     for (int i = 0; call && i < call->n_results; i++)
         out[i] = m->stored[call->result[i]->id] ? m->tensor[call->result[i]->id] : -1;
-    site.call = call;
-    site.in = in;
-    site.out = out;
-    site.label = stage->label;
-    site.epilogue = !call || (call->op->flags & TW_OP_EPILOGUE) ? g->expr : NULL;
-    if (!call)
-        tw_elementwise_variants(&site);
-    else if (call->op->variants)
-        call->op->variants(&site);
-    TW_TRY(tw_recipe_close(m->recipe, stage, &site, error));
+    site->call = call;
+    site->in = in;
+    site->out = out;
+    site->label = stage->label;
+    site->epilogue = !call || (call->op->flags & TW_OP_EPILOGUE) ? g->expr : NULL;
+    ask(site);
+    TW_TRY(tw_recipe_close(m->recipe, stage, site, error));
+    stage->site = site;
     if (!stage->n_candidates)
         return tw_fail(error, TW_ERROR_UNSUPPORTED, "%s: operator %s has no kernel for %s",
                        stage->label, call ? call->op->name : "elementwise",
                        m->recipe->caps.family == TW_FAMILY_SIMD ? "this CPU device"
                                                                 : "this GPU device");
+    return TW_OK;
+}
+
+tw_status tw_recipe_offer(tw_stage *stage, const char *name, tw_error *error)
+{
+    if (!stage->site)
+        return TW_OK;
+    tw_site site = *stage->site;
+    site.candidates = stage->candidate;
+    site.n_candidates = stage->n_candidates;
+    site.wanted = name;
+    ask(&site);
+    if (site.status != TW_OK)
+        return tw_fail(error, site.status, "%s: %s", stage->label, site.error.text);
+    stage->candidate = site.candidates;
+    stage->n_candidates = site.n_candidates;
     return TW_OK;
 }
 

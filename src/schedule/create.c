@@ -79,7 +79,8 @@ static tw_status choose(tw_runner *runner, const tw_runner_options *options, tw_
 {
     tw_error cause = {.code = TW_OK};
     const tw_status status =
-        tw_choose(runner->recipe, runner->params->proofs, options->choices, &cause);
+        tw_choose(runner->recipe, runner->params->proofs, runner->params->tuned, options->choices,
+                  &cause);
     if (status == TW_OK)
         return TW_OK;
     const bool known = runner->why.text[0] != '\0';

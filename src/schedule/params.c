@@ -84,7 +84,8 @@ static tw_status create(tw_params *params, tw_error *error)
                               error)); /* the gaps between weights */
     params->proofs = tw_proofs_create(params->context, params->device->caps.identity);
     params->built = tw_built_create(params->context, params->device);
-    if (!params->proofs || !params->built)
+    params->tuned = tw_tuned_create(params->context, params->device->caps.identity);
+    if (!params->proofs || !params->built || !params->tuned)
         return tw_fail_memory(error);
     return initialise(params, error);
 }
@@ -132,6 +133,7 @@ void tw_params_destroy(tw_params **params)
     if (p->buffer)
         backend->buffer_destroy(p->device, &p->buffer);
     tw_proofs_destroy(&p->proofs);
+    tw_tuned_destroy(&p->tuned);
     tw_built_destroy(&p->built);
     tw_arena_free(&p->arena);
     tw_free(p->context, p);

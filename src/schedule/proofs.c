@@ -49,18 +49,27 @@ static tw_proof_entry *add(tw_proofs *proofs, uint64_t key, tw_verdict verdict, 
     return entry;
 }
 
+bool tw_read_key(const char *text, size_t length, uint64_t *key)
+{
+    uint64_t value = 0;
+    if (length < 18 || text[16] != ' ')
+        return false;
+    for (int i = 0; i < 16; i++) {
+        const char *digits = "0123456789abcdef", *at = text[i] ? strchr(digits, text[i]) : NULL;
+        if (!at)
+            return false;
+        value = value << 4 | (uint64_t)(at - digits);
+    }
+    *key = value;
+    return true;
+}
+
 /* "0123456789abcdef proven conv2d_1=gemm_simd": false if the line is nothing of ours. */
 static bool take_line(tw_proofs *proofs, const char *line, size_t length)
 {
     uint64_t key = 0;
-    if (length < 18 || line[16] != ' ')
+    if (!tw_read_key(line, length, &key))
         return false;
-    for (int i = 0; i < 16; i++) {
-        const char *digits = "0123456789abcdef", *at = line[i] ? strchr(digits, line[i]) : NULL;
-        if (!at)
-            return false;
-        key = key << 4 | (uint64_t)(at - digits);
-    }
     line += 17;
     length -= 17;
     const bool proven = length > 7 && memcmp(line, "proven ", 7) == 0;

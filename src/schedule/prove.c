@@ -550,6 +550,15 @@ static tw_status start(tw_runner *runner, tw_window *window, tw_stage *stage, in
     return window->bytes > WINDOW_BYTES ? conclude_all(window, struck, error) : TW_OK;
 }
 
+tw_status tw_prove_stage(tw_runner *runner, tw_stage *stage, int first_kernel, tw_error *error)
+{
+    tw_trial trial;
+    tw_window window = {.trial = &trial};
+    bool struck = false;
+    TW_TRY(start(runner, &window, stage, first_kernel, &struck, error));
+    return conclude_all(&window, &struck, error);
+}
+
 tw_status tw_prove(tw_runner *runner, bool *struck, tw_error *error)
 {
     tw_recipe *recipe = runner->recipe;

@@ -5,7 +5,7 @@
 
 #include "device/device.h"
 #include "plan/recipe.h"
-#include <thalweg/plan.h>
+#include <thalweg/tune.h>
 
 struct tw_params {
     tw_context *context;
@@ -20,6 +20,7 @@ struct tw_params {
     uint64_t version;   /* grows whenever weights change: KEEP tensors are refreshed by it */
     struct tw_built *built;   /* kernels, shared likewise */
     struct tw_proofs *proofs; /* which kernels were proven or struck off, shared by the runners on these params */
+    struct tw_tuned *tuned;   /* which were measured fastest, likewise */
 };
 
 /* Number of the weight in the table, -1 if there is none of that name. */
@@ -61,6 +62,10 @@ tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime, const 
 tw_status tw_runner_wait(tw_runner *runner, tw_error *error);
 /* Bytes of device memory that it allocated. */
 uint64_t tw_runner_memory(const tw_runner *runner);
+
+/* What tw_tune does with recipes made but not run; plans: their names in the progress. */
+tw_status tw_tune_recipes(tw_params *params, int count, tw_recipe *const *recipes, const char *const *plans,
+                          const tw_tune_options *options, tw_tune_result *result, tw_error *error);
 
 /* Trace: every launch and transfer since it was switched on, as Chrome's trace events (JSON). */
 tw_status tw_runner_trace(tw_runner *runner, tw_error *error);

@@ -33,6 +33,37 @@ void tw_proofs_save(tw_proofs *proofs);
 /* What a candidate's verdict hangs on: the texts, macros, sizes and constants of its launches. */
 uint64_t tw_proof_key(const tw_candidate *candidate);
 
+/* A key of 16 hexadecimal digits and a blank at the start of a line that goes on; false: it is none. */
+bool tw_read_key(const char *text, size_t length, uint64_t *key);
+
+/* ---- what was measured, in memory and in the cache folder (tuned.c) ---- */
+/* The candidate that was fastest for a stage. */
+typedef struct tw_tuned_entry {
+    uint64_t key;       /* of the stage: tw_stage_key */
+    uint64_t winner;    /* tw_proof_key of the candidate: another text, or version, is another candidate */
+    char name[100];     /* of the candidate */
+    double standard_ms; /* what the first standing candidate took, and what this one took */
+    double ms;
+    char label[60]; /* of the stage: for people */
+    bool saved;     /* stands in the file */
+} tw_tuned_entry;
+typedef struct tw_tuned tw_tuned;
+/* Reads the tuned file of the device, unless $THALWEG_TUNED is "no": then tw_tuned_find finds nothing. A file of
+ * another version is named in the log and not used. NULL when memory is out. */
+tw_tuned *tw_tuned_create(tw_context *context, uint64_t identity);
+void tw_tuned_destroy(tw_tuned **tuned);
+bool tw_tuned_empty(const tw_tuned *tuned); /* nothing will be found */
+const tw_tuned_entry *tw_tuned_find(const tw_tuned *tuned, uint64_t key); /* NULL: none */
+/* Takes the place of an entry with the same key. Errors: MEMORY. */
+tw_status tw_tuned_add(tw_tuned *tuned, const tw_tuned_entry *entry, tw_error *error);
+/* Writes what is new to the cache folder, together with what others have written. Errors: FILE, MEMORY. */
+tw_status tw_tuned_save(tw_tuned *tuned, tw_error *error);
+/* The path of the file of a device, which the caller frees; NULL: nothing is kept on disk, or memory is out. */
+char *tw_tuned_path(tw_context *context, uint64_t identity);
+/* What a stage's entry hangs on: the proof keys of its standard candidates, the batch, and whether weights change
+ * between runs (else what is made of them alone is not run each time, nor timed). */
+uint64_t tw_stage_key(const tw_recipe *recipe, const tw_stage *stage);
+
 /* ---- programs (programs.c) ---- */
 /* The kernel files that stand at the head of each program, in order; NULL behind the last. */
 const char *tw_program_head(int index);
@@ -54,11 +85,31 @@ tw_status tw_programs_build(tw_built *built, int count, tw_launch *const *launch
 void tw_programs_free(tw_programs *programs);
 
 /* ---- choice (choose.c) ---- */
-/* Takes for each stage what `choices` say, else the first candidate that is not struck off.
- * Errors: BUILD (a stage has none left). */
-tw_status tw_choose(tw_recipe *recipe, const tw_proofs *proofs, const char *const *choices, tw_error *error);
+/* Takes for each stage what `choices` say; without choices (NULL) what the tuned file says (NULL: there is none); else
+ * the first candidate that is not struck off, which is what a stage has that choices leave out.
+ * Errors: BUILD (a stage has none left), MEMORY. */
+tw_status tw_choose(tw_recipe *recipe, const tw_proofs *proofs, const tw_tuned *tuned, const char *const *choices,
+                    tw_error *error);
+/* Notes what is known of a stage's candidates, from the one with that number on. */
+void tw_take_verdicts(tw_stage *stage, int from, const tw_proofs *proofs);
 /* "stage=candidate" of the stages with several candidates; NULL-terminated, in the arena. NULL: memory is out. */
 const char *const *tw_choices_list(const tw_recipe *recipe, tw_arena *arena);
+
+/* ---- measuring (measure.c) ---- */
+typedef struct tw_measuring {
+    bool (*over)(void *user);                               /* the time is up */
+    bool (*tell)(void *user, const char *name, double ms); /* of a candidate; false: stop */
+    void *user;
+} tw_measuring;
+typedef struct tw_measured {
+    bool done;          /* false: the time was up, there is no choice, or no memory for it */
+    int standard, best; /* candidates: the first that stands, and the fastest; the same if none is clearly faster */
+    double standard_ms, best_ms; /* a run at the full batch */
+} tw_measured;
+/* Builds, proves and times all candidates of the stage that its recipe's memory budget allows, in device memory of its
+ * own. Verdicts are saved. Errors: CANCELLED, MEMORY, DEVICE, DEVICE_MEMORY. */
+tw_status tw_measure(tw_params *params, tw_recipe *recipe, tw_stage *stage, const tw_measuring *measuring,
+                     tw_measured *measured, tw_error *error);
 
 /* ---- the runner ---- */
 /* An event of a run, with what it stands for in a trace. */
@@ -148,6 +199,8 @@ size_t tw_runner_port_bytes(const tw_runner *runner, const tw_recipe_port *port)
 /* Proves every chosen candidate that is neither proven nor struck off; strikes off those that fail and sets *struck.
  * The launches' kernels are in runner->programs (prove.c). */
 tw_status tw_prove(tw_runner *runner, bool *struck, tw_error *error);
+/* The same for the chosen candidate of one stage, whose kernels begin at first_kernel; nothing is saved. */
+tw_status tw_prove_stage(tw_runner *runner, tw_stage *stage, int first_kernel, tw_error *error);
 /* The chosen launches in order; *count of them. In the runner's arena; NULL: memory is out. */
 tw_launch **tw_runner_launches(tw_runner *runner, int *count);
 /* Arguments of launches (bind.c): finds what is constant, and fills in what a run decides. */

@@ -96,9 +96,22 @@ static void receive(void *user, int64_t n, const void *const *outputs)
     line->received++;
 }
 
-static tw_status forward_recipe(tw_trainer *t, const tw_line *line, const char *const *names,
-                                tw_recipe **recipe, tw_error *error)
+/* Names of the line's values, then of the penalty (NULL: none). */
+static const char **line_names(tw_trainer *t, const tw_line *line)
 {
+    const char **names = tw_arena_alloc(&t->arena, (size_t)(line->n_values + 1) * sizeof *names);
+    for (int i = 0; names && i < line->n_values; i++)
+        names[i] = t->value[line->first_value + i].node;
+    if (names)
+        names[line->n_values] = line->penalty;
+    return names;
+}
+
+tw_status tw_line_recipe(tw_trainer *t, const tw_line *line, tw_recipe **recipe, tw_error *error)
+{
+    const char **names = line_names(t, line);
+    if (!names)
+        return tw_fail_memory(error);
     const tw_recipe_options options = {
         .batch = t->options.batch,
         .sizes = t->options.sizes,
@@ -115,16 +128,13 @@ static tw_status forward_recipe(tw_trainer *t, const tw_line *line, const char *
 
 static tw_status line_create(tw_trainer *t, tw_line *line, tw_error *error)
 {
-    const char **names = tw_arena_alloc(&t->arena, (size_t)(line->n_values + 1) * sizeof *names);
+    const char **names = line_names(t, line);
     const char *const *choices = NULL;
     if (!names)
         return tw_fail_memory(error);
-    for (int i = 0; i < line->n_values; i++)
-        names[i] = t->value[line->first_value + i].node;
-    names[line->n_values] = line->penalty;
     TW_TRY(tw_choices_split(&t->arena, t->choices[line->index], &choices, error));
     tw_recipe *recipe = NULL;
-    TW_TRY(forward_recipe(t, line, names, &recipe, error));
+    TW_TRY(tw_line_recipe(t, line, &recipe, error));
     tw_status status = tw_updater_create(t->params, &t->caps, &line->optimizer,
                                          recipe->has_gradient, t->gradients, &line->updater, error);
     if (status != TW_OK) {
@@ -196,15 +206,19 @@ static tw_status copy_options(tw_trainer *t, const tw_trainer_options *options, 
     return tw_schedule_caps(t->params->device, options ? options->kernels : NULL, &t->caps, error);
 }
 
-static tw_status create(tw_trainer *t, const tw_trainer_options *options, tw_error *error)
+static tw_status prepare(tw_trainer *t, const tw_trainer_options *options, tw_error *error)
 {
     tw_graph *graph = t->params->graph;
-    tw_device *device = t->params->device;
     TW_TRY(tw_graph_check(graph, error));
     TW_TRY(copy_options(t, options, error));
     TW_TRY(tw_graph_print(graph, &t->model, error));
     TW_TRY(parse_lines(t, error));
-    TW_TRY(tw_values_create(t, error));
+    return tw_values_create(t, error);
+}
+
+static tw_status make_runners(tw_trainer *t, tw_error *error)
+{
+    tw_device *device = t->params->device;
     if (t->options.evaluate_only)
         return tw_evaluator_create(t, error);
     const uint64_t bytes =
@@ -213,12 +227,9 @@ static tw_status create(tw_trainer *t, const tw_trainer_options *options, tw_err
     return tw_lines_create(t, error);
 }
 
-tw_status tw_trainer_create(tw_params *params, const tw_trainer_options *options,
-                            tw_trainer **trainer, tw_error *error)
+tw_status tw_trainer_prepare(tw_params *params, const tw_trainer_options *options,
+                             tw_trainer **trainer, tw_error *error)
 {
-    if (!params || !trainer)
-        return tw_fail(error, TW_ERROR_ARGUMENT,
-                       "tw_trainer_create: params and trainer must not be NULL");
     tw_trainer *t = tw_calloc(params->context, 1, sizeof *t);
     if (!t)
         return tw_fail_memory(error);
@@ -228,7 +239,24 @@ tw_status tw_trainer_create(tw_params *params, const tw_trainer_options *options
     t->bad_line = -1;
     t->course.best = INFINITY;
     atomic_init(&t->cancelled, 0);
-    const tw_status status = create(t, options, error);
+    const tw_status status = prepare(t, options, error);
+    if (status != TW_OK) {
+        tw_trainer_destroy(&t);
+        return status;
+    }
+    *trainer = t;
+    return TW_OK;
+}
+
+tw_status tw_trainer_create(tw_params *params, const tw_trainer_options *options,
+                            tw_trainer **trainer, tw_error *error)
+{
+    tw_trainer *t = NULL;
+    if (!params || !trainer)
+        return tw_fail(error, TW_ERROR_ARGUMENT,
+                       "tw_trainer_create: params and trainer must not be NULL");
+    TW_TRY(tw_trainer_prepare(params, options, &t, error));
+    const tw_status status = make_runners(t, error);
     if (status != TW_OK) {
         tw_trainer_destroy(&t);
         return status;

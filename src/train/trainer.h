@@ -103,6 +103,12 @@ const void *const *tw_ports_columns(const tw_ports *ports, const void *const *in
 /* "stage=candidate\n..." as the list that tw_runner_options wants, in the arena; NULL for NULL. */
 tw_status tw_choices_split(tw_arena *arena, const char *text, const char *const **list,
                            tw_error *error);
+/* A trainer with lines and values, but nothing on the device yet: no runners. */
+tw_status tw_trainer_prepare(tw_params *params, const tw_trainer_options *options,
+                             tw_trainer **trainer, tw_error *error);
+/* The plan of a line's forward and backward pass. */
+tw_status tw_line_recipe(tw_trainer *trainer, const tw_line *line, tw_recipe **recipe,
+                         tw_error *error);
 /* Makes the lines' runners, again after trainer->choices has changed. Optimizer states begin anew.
  */
 tw_status tw_lines_create(tw_trainer *trainer, tw_error *error);

@@ -126,7 +126,7 @@ def trained(out="run", *more):
 def help_and_version():
     check("devices" in run("--help").stdout, "overview")
     check(re.match(r"thalweg \d+\.\d+\.\d+\n$", run("--version").stdout), "version")
-    for name in ("devices", "train", "eval", "predict", "bench", "ops", "print"):
+    for name in ("devices", "train", "eval", "predict", "bench", "ops", "print", "tune"):
         check(f"thalweg {name}" in run(name, "--help").stdout, name)
     run(code=2)
 
@@ -509,6 +509,43 @@ def bench_ops_on_device():
         check(head["gflops_limit"] > 0 and head["gbytes_limit"] > 0, head)
         check(found["limit"] == "memory" and found["fraction"] > 0 and found["gbytes_limit"] > 0, found)
         check(abs(found["fraction"] - found["gbytes"] / found["gbytes_limit"]) < 1e-6 * found["fraction"], found)
+
+
+@test
+def tune():
+    if subprocess.run([THALWEG, "devices"], capture_output=True, timeout=600).returncode == 3:
+        raise Skip("no OpenCL device")
+    model = write("tune.tw", MLP)
+    cache = HERE / "tune-cache"
+    env = {"THALWEG_CACHE": str(cache), "THALWEG_TUNED": ""}
+    tuned = lambda: [path.read_text() for path in cache.glob("tuned-*.txt")]
+    done = run("tune", model, "--batch", 8, "--seconds", 0, env=env)
+    check("nothing was measured" in done.stdout and "left" in done.stdout and not tuned(), done.stdout)
+    done = run("tune", model, "--batch", 8, "--seconds", 1000, env=env)
+    check("inference" in done.stdout and "ms before" in done.stdout and "saved to" in done.stdout, done.stdout)
+    check(" 0 left" not in done.stdout and "left" not in done.stdout, done.stdout)
+    check(len(tuned()) == 1 and tuned()[0].startswith("thalweg tuned 1\n"), tuned())
+    rows = [json.loads(line) for line in
+            run("tune", model, "--batch", 8, "--json", "--candidates", "--seconds", 1000, env=env).stdout.splitlines()]
+    stages = [row for row in rows if "best" in row]
+    check(len(stages) >= 4 and all(row["best_ms"] <= row["standard_ms"] for row in stages), stages)
+    check(len([row for row in rows if "candidate" in row]) >= 3 * len(stages), rows)
+    check(rows[-1]["measured"] == rows[-1]["stages"] == len(stages) and rows[-1]["saved"] and rows[-1]["left"] == 0, rows[-1])
+    # a file of another version is named, not used, and tuning goes on
+    path = next(cache.glob("tuned-*.txt"))
+    path.write_text("thalweg tuned 2\n")
+    x = write("tune.csv", "a,b,c,label\n" + "1,2,3,0\n4,5,6,1\n" * 8)
+    done = run("train", model, "--data", f"csv:{x},label=label", "--batch", 8, env=env)
+    check("of another version" in done.stderr and "loss" in done.stdout, done.stderr)
+    done = run("train", model, "--data", f"csv:{x},label=label", "--batch", 8, env={**env, "THALWEG_TUNED": "no"})
+    check("version" not in done.stderr, done.stderr)
+    run("tune", "--forget", env=env)
+    check(not tuned(), "forgotten")
+    # nowhere to write to
+    refused(1, "could not be saved", "tune", model, "--batch", 8, "--seconds", 1000, env={**env, "THALWEG_CACHE": ""})
+    refused(2, "needs a model", "tune", env=env)
+    refused(2, "--forget", "tune", model, "--forget", env=env)
+    refused(1, "host device", "tune", model, *HOST, env=env)
 
 
 @test

@@ -23,6 +23,7 @@ typedef struct tw_op_row {
     const char *sizes; /* other letters, "t=5" */
     int training;     /* expand for training (dropout, batch_norm) */
     int no_gradient;  /* the operator has none */
+    int alternatives; /* the candidates of tuning as well, not the standard ones alone */
 } tw_op_row;
 
 int tw_op_main(int argc, char **argv, const char *name, const tw_op_row *rows, int count);

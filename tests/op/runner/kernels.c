@@ -302,6 +302,9 @@ void row_bench_add(row_bench *b, row_case *c, const tw_family family, const row_
         b->report(b->user, c->row, false, job->prefix, c->error.text);
         return;
     }
+    for (int s = 0; c->row->alternatives && s < job->recipe->n_stages; s++)
+        if (tw_recipe_offer(&job->recipe->stage[s], "*", &c->error) != TW_OK)
+            b->report(b->user, c->row, false, job->prefix, c->error.text);
     b->n_launches += launch_count(job->recipe);
     b->n_jobs++;
 }

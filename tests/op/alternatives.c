@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// The candidates that only tuning asks for: other tiles, other numbers of slabs, packed or not.
+#include "op/op.h"
+
+#define ALL(op, inputs)                                                                            \
+    {                                                                                              \
+        op, inputs, .alternatives = 1                                                              \
+    }
+
+OP_TESTS("alternatives",
+         /* products: columns in whole vectors, beyond them, and fewer; sums in slabs */
+         ALL("matmul(a, b)", "a f32[37,70]; b f32[70,64]"),
+         ALL("matmul(a, b)", "a f32[n,300]; b f32[300,10]"),
+         ALL("matmul(a, b) transpose_b=yes", "a f32[n,6,40]; b f32[n,48,40]"),
+         ALL("dense units=33 act=relu", "x f32[n,20]"),
+         /* tiles of several rows, of one, with edges, with copied padding */
+         ALL("conv2d filters=20 kernel=3 act=relu", "x f32[n,7,9,3]"),
+         ALL("conv2d filters=36 kernel=3 padding=same", "x f32[n,6,13,5]"),
+         ALL("conv2d filters=24 kernel=3 stride=2 padding=same", "x f32[n,9,11,9]"),
+         ALL("conv2d filters=40 kernel=3 groups=2 padding=same", "x f32[n,5,6,6]"),
+         /* Winograd's */
+         ALL("conv2d filters=33 kernel=3 padding=same", "x f32[n,9,11,17]"))
