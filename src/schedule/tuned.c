@@ -211,9 +211,8 @@ tw_status tw_tune_forget(tw_context *context, tw_device *device, tw_error *error
     char *path = tw_tuned_path(context, device->caps.identity);
     if (!path)
         return tw_fail_memory(error);
-    const tw_status status = remove(path) == 0 || errno == ENOENT
-                                 ? TW_OK
-                                 : tw_fail_file(error, "remove", path, errno);
+    const tw_status status =
+        remove(path) == 0 || errno == ENOENT ? TW_OK : tw_fail_file(error, "remove", path, errno);
     tw_free(context, path);
     return status;
 }
