@@ -5,6 +5,7 @@
 // a needs no copy. b is read IN_PLACE, [K][N] with N a multiple of VW and at least TILE_WIDTH: then the last block overlaps
 // the one before it and stores only what is its own. Otherwise b is packed [BLOCKS][K][TILE_WIDTH] by matmul_pack.cl.
 // A_INDEX and B_INDEX are expressions in `batch` (broadcasting).
+// AHEAD: rows of b that are asked for so early, 0 if none.
 // SLABS > 1: partial sums over parts of K into part [batch][SLABS][M][BLOCKS*TILE_WIDTH], for slab_sum.cl.
 // Groups: (row tile, column block), in the order ROW_DIM says, then (batch and slab).
 #define AT(i) ((i) * (A_ROW))
@@ -14,12 +15,19 @@
 #define B_ROW TILE_WIDTH
 #endif
 
+#if AHEAD
+#define FETCH_AHEAD(q) TILE_UNROLL for (int v = 0; v < NV; v++) TW_PREFETCH(b, (q) + AHEAD * B_ROW + v * VW)
+#else
+#define FETCH_AHEAD(q)
+#endif
+
 // The tile of `ROWS_` rows that begins at row `top`, of which those from `begin` on are stored.
 #define PRODUCT(ROWS_, top, begin)                                                                                    \
     do {                                                                                                              \
         TILE_BEGIN(acc, ROWS_)                                                                                        \
         int p = a0 + (top) * (A_ROW) + from * (A_COL), q = b0 + from * B_ROW;                                         \
         for (int k = from; k < to; k++) {                                                                             \
+            FETCH_AHEAD(q);                                                                                           \
             TILE_STEP(acc, ROWS_, a, p, AT, b, q);                                                                    \
             p += (A_COL);                                                                                             \
             q += B_ROW;                                                                                               \

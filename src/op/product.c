@@ -10,6 +10,10 @@
  * columns follow one another, so that the block stays there. */
 #define SMALL_B 50000
 
+/* Rows of a large b in place that are asked for ahead: a block of its columns is a stride that no
+ * cache foresees (image_cnn's dense layer: 1.8 ms without). */
+#define AHEAD 16
+
 /* A product of no more multiply-adds takes less time element by element than another launch, to
  * pack b, would. */
 #define TINY 8192
@@ -130,6 +134,7 @@ static void product_simd(tw_site *site, const tw_product *p, const simd_way *way
     tw_launch_define(site, l, "IN_PLACE", place);
     tw_launch_define(site, l, "SLABS", slabs);
     tw_launch_define(site, l, "ROW_DIM", row_dim);
+    tw_launch_define(site, l, "AHEAD", place && row_dim == 0 ? AHEAD : 0);
     tw_launch_in(site, l, "a", p->a, p->a_type);
     tw_launch_in(site, l, "b", b, place ? p->b_type : TW_F32);
     tw_launch_global(l, row_dim, p->m, rows, 1);
@@ -187,6 +192,51 @@ static void products_simd(tw_site *site, const tw_product *p)
     product_simd(site, p, &standard, tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_simd"));
     if (site->wanted)
         alternatives_simd(site, p, &standard);
+}
+
+/* Whether the rows of both sides lie along the sum. */
+static bool is_dot(const tw_product *p)
+{
+    const bool row_a = !p->transpose_a || tw_dim_is_one(p->m);
+    return row_a && (p->transpose_b || tw_dim_is_one(p->n)) && tw_dim_fixed(p->n);
+}
+
+/* Measured (docs/kernels.md): packing b takes as long as the sums at the end of the vectors at
+ * about twice as many rows as the sum is long. A vector is never packed: it would be a block of
+ * columns. */
+static bool dot_pays(const tw_product *p)
+{
+    return is_dot(p) && (tw_dim_is_one(p->n) || 2 * tw_dim_nominal(p->m) <= tw_dim_nominal(p->k));
+}
+
+static void product_dot(tw_site *site, const tw_product *p, int most, tw_candidate *candidate)
+{
+    const int vw = tw_tile_columns(site->caps, 1, true).vw;
+    const int rows = tw_dim_fixed(p->m) ? (int)TW_MIN(most, p->m.scale) : most;
+    if (!candidate)
+        return;
+    tw_launch *l = tw_candidate_launch(site, candidate, "matmul_dot.cl", "matmul_dot");
+    define_sizes(site, l, p);
+    tw_launch_define(site, l, "VW", vw);
+    tw_launch_define(site, l, "ROWS", rows);
+    tw_launch_define(site, l, "COLUMNS", TW_MIN(p->n.scale, 4));
+    tw_launch_in(site, l, "a", p->a, p->a_type);
+    tw_launch_in(site, l, "b", p->b, p->b_type);
+    if (l)
+        tw_launch_epilogue(site, l, (unsigned)vw | 1u);
+    tw_launch_global(l, 0, p->m, rows, 1);
+    tw_launch_global(l, 1, p->n, vw, 1);
+    tw_launch_global(l, 2, p->batch, 1, 1);
+}
+
+static void products_dot(tw_site *site, const tw_product *p)
+{
+    const int standard = site->caps->registers >= 32 ? 4 : 2;
+    product_dot(site, p, standard, tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_dot"));
+    for (int rows = 1; site->wanted && rows <= 5; rows++)
+        if (rows != standard && (!tw_dim_fixed(p->m) || rows <= p->m.scale))
+            product_dot(site, p, rows,
+                        tw_site_alternative(site, TW_FAMILY_SIMD, "matmul_dot:%d", rows));
 }
 
 /* For columns that follow the batch, where there is no number of blocks to plan with, and for tiny
@@ -248,13 +298,14 @@ static void products_simt(tw_site *site, const tw_product *p)
     }
 }
 
-/* By the device's library, for f32 matrices that lie one behind the other. Last in order: it is taken where a tuned file
- * says so, or where ours fail. */
+/* By the device's library, for f32 matrices that lie one behind the other. Last in order: it is
+ * taken where a tuned file says so, or where ours fail. */
 static void product_library(tw_site *site, const tw_product *p)
 {
     const bool one_a = strcmp(p->a_index, "0") == 0, one_b = strcmp(p->b_index, "0") == 0;
     if (!site->caps->products || p->a_type != TW_F32 || p->b_type != TW_F32 ||
-        (!one_a && strcmp(p->a_index, "batch") != 0) || (!one_b && strcmp(p->b_index, "batch") != 0))
+        (!one_a && strcmp(p->a_index, "batch") != 0) ||
+        (!one_b && strcmp(p->b_index, "batch") != 0))
         return;
     const tw_dim count = tw_dim_multiply(p->batch, tw_dim_multiply(p->m, p->n));
     tw_candidate *candidate = tw_site_candidate(site, site->caps->family, "matmul_library");
@@ -292,13 +343,19 @@ static bool is_tiny(const tw_site *site, const tw_product *p)
 
 void tw_product_variants(tw_site *site, const tw_product *p)
 {
-    const bool tiles =
-        tw_dim_fixed(p->n) && tw_dim_known(tw_dim_multiply(p->b_matrices, p->k));
-    if (!tiles || is_tiny(site, p))
+    const bool tiles = tw_dim_fixed(p->n) && tw_dim_known(tw_dim_multiply(p->b_matrices, p->k));
+    const bool tiny = is_tiny(site, p);
+    if (tiny)
         product_plain(site, p, tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_plain"));
+    if (dot_pays(p))
+        products_dot(site, p);
     if (tiles)
         products_simd(site, p);
-    if (work_of(site, p) <= MOST_PLAIN && !is_tiny(site, p) && tiles)
+    else if (!tiny)
+        product_plain(site, p, tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_plain"));
+    if (is_dot(p) && !dot_pays(p))
+        products_dot(site, p);
+    if (tiles && !tiny && work_of(site, p) <= MOST_PLAIN)
         product_plain(site, p, tw_site_alternative(site, TW_FAMILY_SIMD, "matmul_plain:elements"));
     products_simt(site, p);
     product_library(site, p);
