@@ -4,7 +4,7 @@
 // Labels are class numbers, or (DENSE) a distribution a row; SMOOTHING s makes them t' = (1 - s) t + s / AXIS. With
 // L = log(sum(exp(x))): loss = -sum(t' (x - L)); dx = dloss (softmax(x) sum(t') - t'). Numbers out of range are held to it.
 // LOCAL 1, simd: a work-item takes CHUNK rows in vectors; else, simt: a work-group of LOCAL items takes a row.
-// DLOSS_ONE: one dloss for all rows.
+// DLOSS_ONE: one dloss for all rows. HAS_TAIL: AXIS may be no multiple of 16.
 
 #if LOCAL > 1
 #define LOSS_SHARE(v, joined)                                                                      \
@@ -26,24 +26,34 @@
         v += TERM(1, i);                                                                           \
     LOSS_SHARE(v, a + b)
 #else
+// The end of a row, too, goes through vectors; what lies in further lanes counts for nothing.
+#define WHOLE (AXIS & ~15)
+#define TAIL (AXIS & 15)
+#if HAS_TAIL
+#define LOSS_SUM_END(v, TERM) v16 += select((float16)0.0f, TERM##_OF(16, end_logits, end_label), LANES_BELOW(TAIL));
+#else
+#define LOSS_SUM_END(v, TERM)
+#endif
 #define LOSS_SUM(v, TERM)                                                                          \
     float v = 0.0f;                                                                                \
     {                                                                                              \
         float16 v16 = 0.0f;                                                                        \
         for (int i = from; i < whole; i += 16)                                                     \
             v16 += TERM(16, i);                                                                    \
-        const float8 v8 = v16.lo + v16.hi;                                                         \
-        const float4 v4 = v8.lo + v8.hi;                                                           \
-        v = (v4.x + v4.y) + (v4.z + v4.w);                                                         \
-        for (int i = whole; i < to; i++)                                                           \
-            v += TERM(1, i);                                                                       \
+        LOSS_SUM_END(v, TERM)                                                                      \
+        v = tw_total(v16);                                                                         \
     }
 #endif
 
-#define LOSS_EXP(W, i) exp(LOAD(W, logits, i) - high)
-#define LOSS_LOG(W, i) (LOAD(W, logits, i) - log_sum)
-#define LOSS_DENSE(W, i) (LOSS_LABEL(W, i) * (LOAD(W, logits, i) - log_sum))
-#define LOSS_LABEL(W, i) (LOAD(W, label, i) * (1.0f - SMOOTHING) + SMOOTHING / AXIS)
+// What is summed or stored, of a logit and its label.
+#define LOSS_EXP_OF(W, x, t) TW_EXP(W, (x) - high)
+#define LOSS_LOG_OF(W, x, t) ((x) - log_sum)
+#define LOSS_DENSE_OF(W, x, t) (LOSS_LABEL_OF(W, x, t) * ((x) - log_sum))
+#define LOSS_LABEL_OF(W, x, t) ((t) * (1.0f - SMOOTHING) + SMOOTHING / AXIS)
+#define LOSS_EXP(W, i) LOSS_EXP_OF(W, LOAD(W, logits, i), 0.0f)
+#define LOSS_LOG(W, i) LOSS_LOG_OF(W, LOAD(W, logits, i), 0.0f)
+#define LOSS_DENSE(W, i) LOSS_DENSE_OF(W, LOAD(W, logits, i), LOAD(W, label, i))
+#define LOSS_LABEL(W, i) LOSS_LABEL_OF(W, 0.0f, LOAD(W, label, i))
 
 #if GRADIENT
 #define LOSS_INPUTS TW_IN(logits), TW_IN(label), TW_IN(dloss)
@@ -64,6 +74,9 @@ __kernel void KERNEL(cross_entropy)(const int n, LOSS_INPUTS EPILOGUE_PARAMS)
 #else
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, ROWS);
 #endif
+#if KEEP
+    float kept[WHOLE + 16];
+#endif
     for (int row = begin; row < end; row++) {
         const int from = row * AXIS, to = from + AXIS;
 #if LOCAL > 1
@@ -72,17 +85,36 @@ __kernel void KERNEL(cross_entropy)(const int n, LOSS_INPUTS EPILOGUE_PARAMS)
             high = max(high, LOAD(1, logits, i));
         LOSS_SHARE(high, max(a, b))
 #else
-        const int whole = from + (AXIS & ~15);
+        const int whole = from + WHOLE;
         float16 high16 = -INFINITY;
         for (int i = from; i < whole; i += 16)
             high16 = max(high16, LOAD(16, logits, i));
-        const float8 high8 = max(high16.lo, high16.hi);
-        const float4 high4 = max(high8.lo, high8.hi);
-        float high = max(max(high4.x, high4.y), max(high4.z, high4.w));
-        for (int i = whole; i < to; i++)
-            high = max(high, LOAD(1, logits, i));
+#if HAS_TAIL
+        LOAD_END(end_logits, logits, whole, ROWS * AXIS)
+#if DENSE
+        LOAD_END(end_label, label, whole, ROWS * AXIS)
 #endif
+        high16 = max(high16, select((float16)-INFINITY, end_logits, LANES_BELOW(TAIL)));
+#endif
+        const float high = tw_highest(high16);
+#endif
+#if KEEP
+        // The sum; what exp gave is kept in private memory, so that it is computed once.
+        float16 sum16 = 0.0f;
+        for (int i = 0; i < WHOLE; i += 16) {
+            const float16 e = LOSS_EXP(16, from + i);
+            TW_PREFETCH(logits, from + AXIS + i);
+            vstore16(e, 0, kept + i);
+            sum16 += e;
+        }
+#if HAS_TAIL
+        const float16 end_exp = LOSS_EXP_OF(16, end_logits, 0.0f);
+        sum16 += select((float16)0.0f, end_exp, LANES_BELOW(TAIL));
+#endif
+        const float sum = tw_total(sum16);
+#else
         LOSS_SUM(sum, LOSS_EXP)
+#endif
 #if !DENSE
         const int chosen = from + min(max(LOAD(1, label, row), 0), AXIS - 1);
 #endif
@@ -96,9 +128,13 @@ __kernel void KERNEL(cross_entropy)(const int n, LOSS_INPUTS EPILOGUE_PARAMS)
         LOSS_SUM(labels, LOSS_LABEL)
         const float scale = labels / sum;
 #define LOSS_RESULT(W, i) ((LOSS_EXP(W, i) * scale - LOSS_LABEL(W, i)) * d)
+#define LOSS_KEPT(e, i) (((e) * scale - LOSS_LABEL(16, i)) * d)
+#define LOSS_END(e) (((e) * scale - LOSS_LABEL_OF(16, 0.0f, end_label)) * d)
 #else
         const float scale = 1.0f / sum;
 #define LOSS_RESULT(W, i) ((LOSS_EXP(W, i) * scale - LOSS_PLACE(W, i)) * d)
+#define LOSS_KEPT(e, i) (((e) * scale - LOSS_PLACE(16, i)) * d)
+#define LOSS_END(e) LOSS_KEPT(e, whole)
 #define LOSS_PLACE(W, i) TW_CAT(LOSS_PLACE_, W)(i)
 #define LOSS_PLACE_1(i) ((i) == chosen ? 1.0f - SMOOTHING + SMOOTHING / AXIS : SMOOTHING / AXIS)
 #define LOSS_PLACE_16(i)                                                                           \
@@ -109,13 +145,25 @@ __kernel void KERNEL(cross_entropy)(const int n, LOSS_INPUTS EPILOGUE_PARAMS)
         for (int i = from + item; i < to; i += LOCAL)
             EPILOGUE(1, LOSS_RESULT(1, i), i, i - from);
 #else
+#if KEEP
+        for (int i = 0; i < WHOLE; i += 16)
+            EPILOGUE(16, LOSS_KEPT(vload16(0, kept + i), from + i), from + i, i);
+#else
         for (int i = from; i < whole; i += 16)
             EPILOGUE(16, LOSS_RESULT(16, i), i, i - from);
-        for (int i = whole; i < to; i++)
-            EPILOGUE(1, LOSS_RESULT(1, i), i, i - from);
+#if HAS_TAIL
+        const float16 end_exp = LOSS_EXP_OF(16, end_logits, 0.0f);
+#endif
+#endif
+#if HAS_TAIL
+        float lane[16];
+        vstore16(LOSS_END(end_exp), 0, lane);
+        for (int k = 0; k < TAIL; k++)
+            EPILOGUE(1, lane[k], whole + k, WHOLE + k);
+#endif
 #endif
 #else
-        const float log_sum = high + log(sum);
+        const float log_sum = high + TW_LOG(1, sum);
 #if DENSE
         LOSS_SUM(total, LOSS_DENSE)
 #elif SMOOTHED

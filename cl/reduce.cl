@@ -4,7 +4,7 @@
 // KIND: 1 sum, 2 product, 3 maximum, 4 minimum. MEAN: result divided by AXIS_COUNT. VALUE, VALUEV: float or int.
 // With PARTIAL a slab's results go to part[slab, OUTER, INNER]; a second launch, of form 2, reduces these over slabs in their
 // order, so that the outcome does not depend on timing. LAST: size of the result's last dimension.
-// Form 1, simd, INNER is 1: CHUNK results a work-item. Form 2, simd: BLOCK columns a work-item, vectors across them if VECTOR.
+// Form 1, simd, INNER is 1: CHUNK results a work-item. Form 2, simd: BLOCK columns a work-item (a multiple of 16), results in vectors if VECTOR.
 // Form 3, simt: a work-group of LOCAL items a result. Form 4, simt: an item a result. Form 5: an item a result, any axes:
 // KEPTd, KEPT_STRIDEd and AXISd, AXIS_STRIDEd for d = 0 to 3.
 
@@ -81,37 +81,59 @@ __kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
     }
 }
 #elif FORM == 2
-#define REDUCE_COLUMNS(W)                                                                          \
-    for (; column + W <= end; column += W) {                                                       \
-        VALUEV(W) v = REDUCE_INIT, w = REDUCE_INIT;                                                \
-        int r = from;                                                                              \
-        for (; r + 2 <= to; r += 2) {                                                              \
-            const VALUEV(W) a = LOAD(W, x, base + r * INNER + column);                             \
-            const VALUEV(W) b = LOAD(W, x, base + (r + 1) * INNER + column);                       \
-            v = REDUCE(v, a);                                                                      \
-            w = REDUCE(w, b);                                                                      \
-        }                                                                                          \
-        if (r < to) {                                                                              \
-            const VALUEV(W) a = LOAD(W, x, base + r * INNER + column);                             \
-            v = REDUCE(v, a);                                                                      \
-        }                                                                                          \
-        v = REDUCE(v, w);                                                                          \
-        RESULT(W, v, place + column);                                                              \
+// Whole runs of columns, four rows at a time, are added to sums in private memory: rows are read as they lie.
+#define REDUCE_FOUR(W, i)                                                                          \
+    VALUEV(W) a = LOAD(W, x, i);                                                                   \
+    const VALUEV(W) b = LOAD(W, x, (i) + INNER);                                                   \
+    VALUEV(W) c = LOAD(W, x, (i) + 2 * INNER);                                                     \
+    const VALUEV(W) d = LOAD(W, x, (i) + 3 * INNER);                                               \
+    a = REDUCE(a, b);                                                                              \
+    c = REDUCE(c, d);                                                                              \
+    a = REDUCE(a, c)
+#define REDUCE_ONE(W, i) const VALUEV(W) a = LOAD(W, x, i)
+#define REDUCE_INTO(rows, at)                                                                      \
+    for (int k = 0; k < whole; k++) {                                                              \
+        REDUCE_##rows(16, (at) + 16 * k);                                                          \
+        sum[k] = REDUCE(sum[k], a);                                                                \
+    }                                                                                              \
+    for (int k = 0; k < rest; k++) {                                                               \
+        REDUCE_##rows(1, (at) + 16 * whole + k);                                                   \
+        end[k] = REDUCE(end[k], a);                                                                \
     }
 __kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
 {
     USE_IN(x);
     RESULT_USE;
-    const int slab = tw_group(1), outer = tw_group(2);
-    const int base = outer * AXIS * INNER, place = (slab * OUTER + outer) * INNER;
-    int column = tw_group(0) * BLOCK;
-    const int end = min(column + BLOCK, INNER);
+    const int slab = tw_group(1), outer = tw_group(2), first = tw_group(0) * BLOCK;
+    const int base = outer * AXIS * INNER + first, place = (slab * OUTER + outer) * INNER + first;
+    const int columns = min(BLOCK, INNER - first), whole = columns / 16, rest = columns % 16;
+    VALUEV(16) sum[BLOCK / 16];
+    VALUE end[16];
     SLAB_BOUNDS(slab);
+    for (int k = 0; k < whole; k++)
+        sum[k] = REDUCE_INIT;
+    for (int k = 0; k < rest; k++)
+        end[k] = REDUCE_INIT;
+    int r = from;
+    for (; r + 4 <= to; r += 4) {
+        REDUCE_INTO(FOUR, base + r * INNER)
+    }
+    for (; r < to; r++) {
+        REDUCE_INTO(ONE, base + r * INNER)
+    }
 #if VECTOR
-    REDUCE_COLUMNS(16)
-    REDUCE_COLUMNS(4)
+    for (int k = 0; k < whole; k++)
+        RESULT(16, sum[k], place + 16 * k);
+#else
+    for (int k = 0; k < whole; k++) {
+        VALUE lane[16];
+        vstore16(sum[k], 0, lane);
+        for (int l = 0; l < 16; l++)
+            RESULT(1, lane[l], place + 16 * k + l);
+    }
 #endif
-    REDUCE_COLUMNS(1)
+    for (int k = 0; k < rest; k++)
+        RESULT(1, end[k], place + 16 * whole + k);
 }
 #elif FORM == 3
 __kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Softmax and its logarithm along one axis of [OUTER, AXIS, INNER], and their gradients.
 //
-// LOG: 1 for the logarithm. GRADIENT: inputs dy and y, result dx; else input x, result y.
+// HAS_TAIL: AXIS may be no multiple of 16. LOG: 1 for the logarithm. GRADIENT: inputs dy and y, result dx; else input x, result y.
 // Form 1, simd, INNER is 1: a work-item takes CHUNK rows, vectors run along them.
 // Form 2, simd: a work-item takes one of OUTER, vectors run across INNER.
 // Form 3, simt: a work-group of LOCAL takes one row, its items share sums through local memory.
@@ -19,48 +19,101 @@
 
 // What is summed over the row, and the result, for W elements from index i.
 #if GRADIENT && LOG
-#define SOFTMAX_TERM(W, i) LOAD(W, dy, i)
-#define SOFTMAX_RESULT(W, i) (LOAD(W, dy, i) - exp(LOAD(W, y, i)) * sum)
+#define SOFTMAX_TERM_OF(dy, y) (dy)
+#define SOFTMAX_RESULT_OF(W, dy, y) ((dy) - TW_EXP(W, y) * sum)
 #elif GRADIENT
-#define SOFTMAX_TERM(W, i) (LOAD(W, dy, i) * LOAD(W, y, i))
-#define SOFTMAX_RESULT(W, i) ((LOAD(W, dy, i) - sum) * LOAD(W, y, i))
+#define SOFTMAX_TERM_OF(dy, y) ((dy) * (y))
+#define SOFTMAX_RESULT_OF(W, dy, y) (((dy) - sum) * (y))
 #elif LOG
-#define SOFTMAX_TERM(W, i) exp(LOAD(W, x, i) - high)
+#define SOFTMAX_TERM(W, i) TW_EXP(W, LOAD(W, x, i) - high)
 #define SOFTMAX_RESULT(W, i) (LOAD(W, x, i) - high - log(sum))
 #else
-#define SOFTMAX_TERM(W, i) exp(LOAD(W, x, i) - high)
-#define SOFTMAX_RESULT(W, i) (exp(LOAD(W, x, i) - high) / sum)
+#define SOFTMAX_TERM(W, i) TW_EXP(W, LOAD(W, x, i) - high)
+#define SOFTMAX_RESULT(W, i) (TW_EXP(W, LOAD(W, x, i) - high) / sum)
+#endif
+#if GRADIENT
+#define SOFTMAX_TERM(W, i) SOFTMAX_TERM_OF(LOAD(W, dy, i), LOAD(W, y, i))
+#define SOFTMAX_RESULT(W, i) SOFTMAX_RESULT_OF(W, LOAD(W, dy, i), LOAD(W, y, i))
 #endif
 
 #if FORM == 1
+// The end of a row goes through vectors as well, whose further lanes count for nothing. KEEP: what exp gave is kept in
+// private memory, so that it is computed once.
+#define WHOLE (AXIS & ~15)
+#define TAIL (AXIS & 15)
+#if HAS_TAIL
+#define SOFTMAX_END(name, i) LOAD_END(name##_end, name, i, OUTER *AXIS)
+#define SOFTMAX_PUT(v, i, column)                                                                  \
+    {                                                                                              \
+        float lane[16];                                                                            \
+        vstore16(v, 0, lane);                                                                      \
+        for (int k = 0; k < TAIL; k++)                                                             \
+            EPILOGUE(1, lane[k], (i) + k, (column) + k);                                           \
+    }
+#endif
+
 __kernel void KERNEL(softmax)(const int n, SOFTMAX_INPUTS EPILOGUE_PARAMS)
 {
     SOFTMAX_USE;
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, OUTER);
+#if KEEP
+    float kept[WHOLE + 16];
+#endif
     for (int row = begin; row < end; row++) {
-        const int from = row * AXIS, to = from + AXIS, whole = from + (AXIS & ~15);
-#if !GRADIENT
+        const int from = row * AXIS, whole = from + WHOLE;
+        float16 sum16 = 0.0f;
+#if GRADIENT
+        for (int i = from; i < whole; i += 16)
+            sum16 += SOFTMAX_TERM(16, i);
+#if HAS_TAIL
+        SOFTMAX_END(dy, whole)
+        SOFTMAX_END(y, whole)
+        sum16 += select((float16)0.0f, SOFTMAX_TERM_OF(dy_end, y_end), LANES_BELOW(TAIL));
+#endif
+        const float sum = tw_total(sum16);
+        for (int i = from; i < whole; i += 16)
+            EPILOGUE(16, SOFTMAX_RESULT(16, i), i, i - from);
+#if HAS_TAIL
+        SOFTMAX_PUT(SOFTMAX_RESULT_OF(16, dy_end, y_end), whole, WHOLE)
+#endif
+#else
         float16 high16 = -INFINITY;
         for (int i = from; i < whole; i += 16)
             high16 = max(high16, LOAD(16, x, i));
-        const float8 high8 = max(high16.lo, high16.hi);
-        const float4 high4 = max(high8.lo, high8.hi);
-        float high = max(max(high4.x, high4.y), max(high4.z, high4.w));
-        for (int i = whole; i < to; i++)
-            high = max(high, LOAD(1, x, i));
+#if HAS_TAIL
+        SOFTMAX_END(x, whole)
+        high16 = max(high16, select((float16)-INFINITY, x_end, LANES_BELOW(TAIL)));
 #endif
-        float16 sum16 = 0.0f;
+        const float high = tw_highest(high16);
+        for (int i = 0; i < WHOLE; i += 16) {
+            const float16 e = SOFTMAX_TERM(16, from + i);
+            TW_PREFETCH(x, from + AXIS + i);
+#if KEEP
+            vstore16(e, 0, kept + i);
+#endif
+            sum16 += e;
+        }
+#if HAS_TAIL
+        const float16 end_term = TW_EXP(16, x_end - high);
+        sum16 += select((float16)0.0f, end_term, LANES_BELOW(TAIL));
+#endif
+        const float sum = tw_total(sum16);
+#if LOG
+        const float log_sum = TW_LOG(1, sum);
         for (int i = from; i < whole; i += 16)
-            sum16 += SOFTMAX_TERM(16, i);
-        const float8 sum8 = sum16.lo + sum16.hi;
-        const float4 sum4 = sum8.lo + sum8.hi;
-        float sum = (sum4.x + sum4.y) + (sum4.z + sum4.w);
-        for (int i = whole; i < to; i++)
-            sum += SOFTMAX_TERM(1, i);
-        for (int i = from; i < whole; i += 16)
-            EPILOGUE(16, SOFTMAX_RESULT(16, i), i, i - from);
-        for (int i = whole; i < to; i++)
-            EPILOGUE(1, SOFTMAX_RESULT(1, i), i, i - from);
+            EPILOGUE(16, LOAD(16, x, i) - high - log_sum, i, i - from);
+#if HAS_TAIL
+        SOFTMAX_PUT(x_end - high - log_sum, whole, WHOLE)
+#endif
+#else
+        const float factor = 1.0f / sum;
+        for (int i = 0; i < WHOLE; i += 16)
+            EPILOGUE(16, (KEEP ? vload16(0, kept + i) : SOFTMAX_TERM(16, from + i)) * factor, from + i, i);
+#if HAS_TAIL
+        SOFTMAX_PUT(end_term * factor, whole, WHOLE)
+#endif
+#endif
+#endif
     }
 }
 #elif FORM == 2

@@ -164,3 +164,17 @@ TW_ACCESS_WIDTH(2)
 TW_ACCESS_WIDTH(4)
 TW_ACCESS_WIDTH(8)
 TW_ACCESS_WIDTH(16)
+
+// A row's end: 16 elements from `at` on, of which those beyond the tensor's `total` are not read, but 0; and which of 16
+// lanes are among the first `count`.
+#define LOAD_END(v, name, at, total)                                                                                  \
+    float16 v;                                                                                                        \
+    if ((at) + 16 <= (total)) {                                                                                       \
+        v = LOAD(16, name, at);                                                                                       \
+    } else {                                                                                                          \
+        float v##_lane[16];                                                                                           \
+        for (int v##_k = 0; v##_k < 16; v##_k++)                                                                      \
+            v##_lane[v##_k] = (at) + v##_k < (total) ? LOAD(1, name, (at) + v##_k) : 0.0f;                            \
+        v = vload16(0, v##_lane);                                                                                     \
+    }
+#define LANES_BELOW(count) ((int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) < (int16)(count))

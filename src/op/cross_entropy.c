@@ -5,6 +5,7 @@
 #include <math.h>
 
 #define SIMT_LOCAL 64
+#define MOST_KEPT 4096 /* elements of a row that a work-item keeps to itself (simd): 16 KiB */
 #define SMOOTHING_ATTRIBUTE                                                                        \
     {                                                                                              \
         "label_smoothing", TW_ATTR_FLOAT, "0", NULL, "labels become (1 - s) * label + s / classes" \
@@ -152,6 +153,9 @@ static void loss_variants(tw_site *site)
                             "cross_entropy.cl", "cross_entropy");
     tw_launch_define(site, launch, "LOCAL", simt ? SIMT_LOCAL : 1);
     tw_launch_define(site, launch, "CHUNK", chunk);
+    tw_launch_define(site, launch, "HAS_TAIL", tw_has_tail(axis));
+    tw_launch_define(site, launch, "KEEP",
+                     gradient && !simt && tw_dim_fixed(axis) && axis.scale <= MOST_KEPT);
     tw_launch_define(site, launch, "GRADIENT", gradient);
     tw_launch_define(site, launch, "DENSE", is_dense(site->call));
     tw_launch_define(site, launch, "SMOOTHED", smoothing > 0);

@@ -9,6 +9,11 @@ tw_collapsed tw_collapse(const tw_shape *shape, int from, int to)
                           tw_shape_span(shape, to, shape->rank)};
 }
 
+bool tw_has_tail(tw_dim row)
+{
+    return !tw_dim_fixed(row) || row.scale % 16 != 0;
+}
+
 tw_status tw_axis_of(const tw_call *call, const char *name, int rank, int *axis, tw_error *error)
 {
     const int64_t value = tw_attr_int(call, name);

@@ -24,6 +24,8 @@ typedef struct tw_collapsed {
 
 /* The shape around axes from .. to - 1. */
 tw_collapsed tw_collapse(const tw_shape *shape, int from, int to);
+/* Whether a row of that many elements may end in a part of a vector of 16. */
+bool tw_has_tail(tw_dim row);
 /* The integer attribute NAME as an axis of that rank, negative from the end. */
 tw_status tw_axis_of(const tw_call *call, const char *name, int rank, int *axis, tw_error *error);
 /* The axis of a call whose infer has accepted it. */

@@ -7,7 +7,7 @@
 
 enum { SUM = 1, PRODUCT, MAXIMUM, MINIMUM }; /* KIND of cl/reduce.cl */
 
-#define BLOCK 64        /* columns a work-item (simd) */
+#define BLOCK 1024      /* columns a work-item at most (simd) */
 #define SIMT_LOCAL 64   /* items of a work-group (simt) */
 #define SLAB_LEAST 8192 /* elements a work-item should add up before a second launch pays */
 

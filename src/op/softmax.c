@@ -6,6 +6,7 @@
 #include <math.h>
 
 #define SIMT_LOCAL 64
+#define MOST_KEPT 4096 /* elements of a row that a work-item keeps to itself (simd): 16 KiB */
 
 static const tw_attribute softmax_attributes[] = {
     {"axis", TW_ATTR_INT, "-1", NULL, "the axis along which results add up to 1"},
@@ -147,6 +148,9 @@ static void softmax_variants(tw_site *site)
         const int64_t chunk = TW_MAX(1, 1024 / TW_MAX(1, tw_dim_nominal(c.axis)));
         launch = softmax_launch(site, TW_FAMILY_SIMD, "softmax_rows", 1);
         tw_launch_define(site, launch, "CHUNK", chunk);
+        tw_launch_define(site, launch, "HAS_TAIL", tw_has_tail(c.axis));
+        tw_launch_define(site, launch, "KEEP",
+                         tw_dim_fixed(c.axis) && c.axis.scale <= MOST_KEPT);
         tw_launch_global(launch, 0, c.outer, chunk, 1);
         tw_launch_epilogue(site, launch, 1 | 16);
     } else {
