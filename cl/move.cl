@@ -7,6 +7,9 @@
 // held to, the ends of LENGTHd. PLAIN: the last axis is taken as it is. VALUE, VALUEV: float or int.
 // ITEMS: a work-item an element (simt). Otherwise CHUNK runs of the last axis, in vectors where VECTOR.
 // COLUMNS: last size of the result as its readers see it.
+// TILED (simd, MODE 0): neighbours in x lie along another result axis than the last, of TILES places, PLACE_STRIDE apart in
+// the result, where SIZEd is 1. A work-item transposes ALONG by ACROSS, in registers, 16 by 16. ROWS then counts what the other
+// axes have; PLACEd: strides of the result.
 
 #if MODE == 0
 #define MOVE_AXIS(d, i) source += ((i) * STEP##d + START##d) * STRIDE##d
@@ -47,7 +50,83 @@
     MOVE_AXIS(5, i5);                                                                              \
     MOVE_AXIS(6, i6)
 
-#if ITEMS
+#if TILED
+// Row k of the outcome is made of rows k / 2 and k / 2 + 8, their elements in turn: after four times it is column k.
+#define MOVE_LOW(a, b)                                                                             \
+    (VALUEV(16))(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6,     \
+                 b.s6, a.s7, b.s7)
+#define MOVE_HIGH(a, b)                                                                            \
+    (VALUEV(16))(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se,     \
+                 b.se, a.sf, b.sf)
+#define MOVE_PAIR(to, from, k)                                                                     \
+    const VALUEV(16) to##_##k = MOVE_LOW(from[k], from[k + 8]);                                    \
+    const VALUEV(16) to##h##_##k = MOVE_HIGH(from[k], from[k + 8])
+#define MOVE_KEEP(to, k)                                                                           \
+    v[2 * k] = to##_##k;                                                                           \
+    v[2 * k + 1] = to##h##_##k
+#define MOVE_EIGHT(X, ...)                                                                         \
+    X(__VA_ARGS__, 0);                                                                             \
+    X(__VA_ARGS__, 1);                                                                             \
+    X(__VA_ARGS__, 2);                                                                             \
+    X(__VA_ARGS__, 3);                                                                             \
+    X(__VA_ARGS__, 4);                                                                             \
+    X(__VA_ARGS__, 5);                                                                             \
+    X(__VA_ARGS__, 6);                                                                             \
+    X(__VA_ARGS__, 7)
+#define MOVE_STAGE                                                                                 \
+    {                                                                                              \
+        MOVE_EIGHT(MOVE_PAIR, t, v);                                                               \
+        MOVE_EIGHT(MOVE_KEEP, t);                                                                  \
+    }
+#define MOVE_PLACE(d) place += i##d * PLACE##d
+
+__kernel void KERNEL(move)(const int n, TW_IN(x) EPILOGUE_PARAMS)
+{
+    USE_IN(x);
+    MOVE_ROW(tw_group(2));
+    int place = 0;
+    MOVE_PLACE(0);
+    MOVE_PLACE(1);
+    MOVE_PLACE(2);
+    MOVE_PLACE(3);
+    MOVE_PLACE(4);
+    MOVE_PLACE(5);
+    MOVE_PLACE(6);
+    const int first = tw_group(0) * ALONG, end = min(first + ALONG, SIZE7);
+    const int first_tile = tw_group(1) * ACROSS, end_tile = min(first_tile + ACROSS, TILES);
+    for (int i = first; i < end; i += 16)
+        for (int j = first_tile; j < end_tile; j += 16) {
+            const int from = source + (i * STEP7 + START7) * STRIDE7 + j, to = place + j * PLACE_STRIDE + i;
+            if (i + 16 <= end && j + 16 <= end_tile) {
+                VALUEV(16) v[16];
+                for (int k = 0; k < 16; k++)
+                    v[k] = LOAD(16, x, from + k * STEP7 * STRIDE7);
+                MOVE_STAGE
+                MOVE_STAGE
+                MOVE_STAGE
+                MOVE_STAGE
+                for (int k = 0; k < 16; k++) {
+                    const int at = to + k * PLACE_STRIDE;
+#if VECTOR
+                    EPILOGUE(16, v[k], at, at % COLUMNS);
+#else
+                    VALUE lane[16];
+                    vstore16(v[k], 0, lane);
+                    for (int l = 0; l < 16; l++)
+                        EPILOGUE(1, lane[l], at + l, (at + l) % COLUMNS);
+#endif
+                }
+            } else {
+                for (int k = 0; k < min(16, end_tile - j); k++)
+                    for (int l = 0; l < min(16, end - i); l++) {
+                        const int at = to + k * PLACE_STRIDE + l;
+                        const VALUE w = LOAD(1, x, from + l * STEP7 * STRIDE7 + k);
+                        EPILOGUE(1, w, at, at % COLUMNS);
+                    }
+            }
+        }
+}
+#elif ITEMS
 __kernel void KERNEL(move)(const int n, TW_IN(x) EPILOGUE_PARAMS)
 {
     USE_IN(x);

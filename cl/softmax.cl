@@ -39,6 +39,11 @@
 #if FORM == 1
 // The end of a row goes through vectors as well, whose further lanes count for nothing. KEEP: what exp gave is kept in
 // private memory, so that it is computed once.
+#if KEEP
+#define SOFTMAX_KEPT(i) vload16(0, kept + (i))
+#else
+#define SOFTMAX_KEPT(i) SOFTMAX_TERM(16, from + (i))
+#endif
 #define WHOLE (AXIS & ~15)
 #define TAIL (AXIS & 15)
 #if HAS_TAIL
@@ -108,7 +113,7 @@ __kernel void KERNEL(softmax)(const int n, SOFTMAX_INPUTS EPILOGUE_PARAMS)
 #else
         const float factor = 1.0f / sum;
         for (int i = 0; i < WHOLE; i += 16)
-            EPILOGUE(16, (KEEP ? vload16(0, kept + i) : SOFTMAX_TERM(16, from + i)) * factor, from + i, i);
+            EPILOGUE(16, SOFTMAX_KEPT(i) * factor, from + i, i);
 #if HAS_TAIL
         SOFTMAX_PUT(end_term * factor, whole, WHOLE)
 #endif

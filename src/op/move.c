@@ -4,6 +4,10 @@
 #include "op/expr.h"
 #include <stdio.h>
 
+#define ALONG 32      /* elements of the last axis that a work-item transposes, and ... */
+#define ACROSS 256    /* of the axis along which neighbours in x lie: long runs are read */
+#define LEAST_TILE 16 /* size of an axis from which tiles pay */
+
 static bool axis_is_plain(const tw_move *m, int d)
 {
     return m->start[d] == 0 && m->step[d] == 1 &&
@@ -49,6 +53,49 @@ static void define_axes(tw_site *site, tw_launch *launch, const tw_move *m)
     }
 }
 
+/* The axis before the last along which neighbours in x lie, if both are long enough for tiles; -1.
+ */
+static int tiled_axis(const tw_move *m)
+{
+    const int last = m->rank - 1;
+    if (m->mode != 0 || last < 1 || tw_dim_is_one(m->stride[last]) ||
+        tw_dim_nominal(m->size[last]) < LEAST_TILE)
+        return -1;
+    for (int d = 0; d < last; d++)
+        if (axis_is_plain(m, d) && tw_dim_is_one(m->stride[d]) &&
+            tw_dim_nominal(m->size[d]) >= LEAST_TILE)
+            return d;
+    return -1;
+}
+
+/* What cl/move.cl's tiles want to know; takes the tiled axis out of m. Returns what the others but
+ * the last have. */
+static tw_dim define_tiles(tw_site *site, tw_launch *launch, tw_move *m, int axis)
+{
+    char name[16];
+    tw_dim stride[TW_MAX_RANK], next = TW_DIM(1), rows = TW_DIM(1);
+    for (int d = m->rank - 1; d >= 0; d--) {
+        stride[d] = next;
+        next = tw_dim_multiply(next, m->size[d]);
+        if (d != axis && d != m->rank - 1)
+            rows = tw_dim_multiply(rows, m->size[d]);
+    }
+    for (int k = 0; k < 7; k++) {
+        const int d = k - (8 - m->rank);
+        snprintf(name, sizeof name, "PLACE%d", k);
+        tw_launch_define_dim(site, launch, name, d < 0 ? TW_DIM(0) : stride[d]);
+    }
+    tw_launch_define_dim(site, launch, "TILES", m->size[axis]);
+    tw_launch_define_dim(site, launch, "PLACE_STRIDE", stride[axis]);
+    tw_launch_define(site, launch, "ALONG", ALONG);
+    tw_launch_define(site, launch, "ACROSS", ACROSS);
+    tw_launch_global(launch, 0, m->size[m->rank - 1], ALONG, 1);
+    tw_launch_global(launch, 1, m->size[axis], ACROSS, 1);
+    tw_launch_global(launch, 2, rows, 1, 1);
+    m->size[axis] = TW_DIM(1);
+    return rows;
+}
+
 void tw_move_candidate(tw_site *site, tw_move m)
 {
     const tw_type type = tw_site_in_type(site, 0);
@@ -56,7 +103,8 @@ void tw_move_candidate(tw_site *site, tw_move m)
     const tw_family family = site->caps->family;
     join_axes(&m);
     const tw_dim run = m.rank ? m.size[m.rank - 1] : TW_DIM(1);
-    const tw_dim rows = tw_dim_divide(tw_shape_count(y), run);
+    tw_dim rows = tw_dim_divide(tw_shape_count(y), run);
+    const int tile = family == TW_FAMILY_SIMD ? tiled_axis(&m) : -1;
     const bool plain =
         m.rank && axis_is_plain(&m, m.rank - 1) && tw_dim_is_one(m.stride[m.rank - 1]);
     const bool vector = tw_expr_linear(site->epilogue) || tw_dim_equal(run, tw_last_dim(y));
@@ -68,6 +116,9 @@ void tw_move_candidate(tw_site *site, tw_move m)
     tw_launch_define(site, launch, "PLAIN", plain);
     tw_launch_define(site, launch, "VECTOR", vector);
     tw_launch_define(site, launch, "CHUNK", chunk);
+    tw_launch_define(site, launch, "TILED", tile >= 0);
+    if (tile >= 0)
+        rows = define_tiles(site, launch, &m, tile);
     tw_launch_define_dim(site, launch, "ROWS", rows);
     tw_launch_define_dim(site, launch, "COLUMNS", tw_last_dim(y));
     define_axes(site, launch, &m);
@@ -79,7 +130,7 @@ void tw_move_candidate(tw_site *site, tw_move m)
     tw_launch_in(site, launch, "x", site->in[0], type);
     if (family == TW_FAMILY_SIMT)
         tw_launch_global(launch, 0, tw_shape_count(y), 64, 64);
-    else
+    else if (tile < 0)
         tw_launch_global(launch, 0, rows, chunk, 1);
     tw_launch_epilogue(site, launch, 1 | 4 | 16);
 }
