@@ -3,7 +3,6 @@
 // the running ones; by the running ones in inference (Ioffe and Szegedy 2015, defaults and the
 // biased variance as in Keras).
 #include "op/helpers.h"
-#include <stdio.h>
 
 enum { X, SCALE, SHIFT, MEAN, VARIANCE };
 
@@ -69,40 +68,43 @@ static void keep_running(tw_graph *g, tw_node *running, tw_node *batch, double m
         tw_emit_update(g, running, tw_emit2(g, old, new, "add"));
 }
 
-static tw_node *mean_over_batch(tw_graph *g, tw_node *x)
+/* By the batch's own mean and variance, which move the running ones. */
+static tw_node *by_batch(tw_graph *g, const tw_call *call, tw_node *x, tw_node *const *in)
 {
-    char axes[TW_MAX_RANK * 2 + 1] = "";
-    if (!x || x->shape.rank == 1) /* one sample alone is its own mean */
-        return x;
-    for (int d = 0, at = 0; d < x->shape.rank - 1; d++)
-        at += snprintf(axes + at, sizeof axes - (size_t)at, d ? ",%d" : "%d", d);
-    return tw_emit1(g, x, "reduce_mean axes=%s", axes);
+    const double momentum = tw_attr_float(call, "momentum");
+    tw_node *inputs[] = {x, in[SCALE], in[SHIFT]};
+    tw_node *y =
+        tw_emit(g,
+                in[SHIFT]   ? 3
+                : in[SCALE] ? 2
+                            : 1,
+                inputs, "batch_normalize epsilon=%s", tw_number(g, tw_attr_float(call, "epsilon")));
+    if (y) {
+        keep_running(g, in[MEAN], tw_result(y, 1), momentum);
+        keep_running(g, in[VARIANCE], tw_result(y, 2), momentum);
+    }
+    return y;
+}
+
+static tw_node *by_running(tw_graph *g, const tw_call *call, tw_node *x, tw_node *const *in)
+{
+    tw_node *y = tw_emit2(g, x, in[MEAN], "sub");
+    tw_node *epsilon = tw_emit_scalar(g, tw_attr_float(call, "epsilon"));
+    tw_node *factor = tw_emit1(g, tw_emit2(g, in[VARIANCE], epsilon, "add"), "rsqrt");
+    if (in[SCALE])
+        factor = tw_emit2(g, factor, in[SCALE], "mul");
+    y = tw_emit2(g, y, factor, "mul");
+    return in[SHIFT] ? tw_emit2(g, y, in[SHIFT], "add") : y;
 }
 
 static void batch_norm_expand(tw_graph *g, const tw_call *call, bool training, tw_node **results)
 {
-    const double momentum = tw_attr_float(call, "momentum");
     tw_node *in[5] = {NULL};
     for (int i = 0; i < call->n_inputs; i++)
         in[i] = call->input[i];
     tw_node *x = in[X]->type == TW_F32 ? in[X] : tw_emit1(g, in[X], "cast type=f32");
-    tw_node *mean = in[MEAN], *variance = in[VARIANCE];
     const bool own = training && tw_attr_bool(call, "trainable");
-    if (own)
-        mean = mean_over_batch(g, x);
-    tw_node *y = tw_emit2(g, x, mean, "sub");
-    if (own) {
-        variance = mean_over_batch(g, tw_emit1(g, y, "square"));
-        keep_running(g, in[MEAN], mean, momentum);
-        keep_running(g, in[VARIANCE], variance, momentum);
-    }
-    tw_node *epsilon = tw_emit_scalar(g, tw_attr_float(call, "epsilon"));
-    tw_node *factor = tw_emit1(g, tw_emit2(g, variance, epsilon, "add"), "rsqrt");
-    if (in[SCALE])
-        factor = tw_emit2(g, factor, in[SCALE], "mul");
-    y = tw_emit2(g, y, factor, "mul");
-    if (in[SHIFT])
-        y = tw_emit2(g, y, in[SHIFT], "add");
+    tw_node *y = own ? by_batch(g, call, x, in) : by_running(g, call, x, in);
     results[0] =
         in[X]->type == TW_F32 ? y : tw_emit1(g, y, "cast type=%s", tw_type_name(in[X]->type));
 }
