@@ -2,59 +2,77 @@
 // Depthwise convolution for CPUs, forward and by x: each channel has a filter of its own, so vectors run over channels
 // and there is no sum over them. Taps in the padding are left out.
 //
-// x [n,H,W,C], w [KH,KW,1,C], y [n,OH,OW,C]. BY_X: in is y's gradient, the result x's. Groups: (block of VW channels, row
-// of the result, image).
+// x [n,H,W,C], w [KH,KW,1,C], y [n,OH,OW,C]. BY_X: x is y's gradient, the result x's. Pixels go by PX where all taps of
+// all of them are inside (and, by x, at stride 1), so that a tap's weight is loaded once for them; one by one elsewhere.
+// Channels are the inner loop, and memory is read as it lies. Groups: (row of the result, image).
 #if BY_X
 #define RESULT_H H
 #define RESULT_W W
 #define SOURCE_H OH
 #define SOURCE_W OW
+#define LINEAR (SY == 1 && SX == 1)
+// the place in the source that tap k meets at place p of the result, if p has it at all; below 0: none
+#define SOURCE(p, k, stride, dilation, pad)                                                                           \
+    (((p) + (pad) - (k) * (dilation)) % (stride) == 0 ? ((p) + (pad) - (k) * (dilation)) / (stride) : -1)
+#define STEP_X 1
 #else
 #define RESULT_H OH
 #define RESULT_W OW
 #define SOURCE_H H
 #define SOURCE_W W
+#define LINEAR 1
+#define SOURCE(p, k, stride, dilation, pad) ((p) * (stride) + (k) * (dilation) - (pad))
+#define STEP_X SX
 #endif
 
-// The place in the source that tap k meets at place p of the result; negative: none.
-static inline int KERNEL(depthwise_source)(const int p, const int k, const int stride, const int dilation, const int pad)
-{
-#if BY_X
-    const int t = p + pad - k * dilation;
-    return t >= 0 && t % stride == 0 ? t / stride : -1;
-#else
-    return p * stride + k * dilation - pad;
-#endif
-}
-
-#define DEPTHWISE(WIDTH, c)                                                                                           \
-    for (int px = 0; px < RESULT_W; px++) {                                                                           \
-        FLOATV(WIDTH) sum = 0;                                                                                        \
-        for (int ky = 0; ky < KH; ky++) {                                                                             \
-            const int sy = KERNEL(depthwise_source)(row, ky, SY, DY, PT);                                             \
+// COUNT pixels from px on. INSIDE: all their taps have a place in the row.
+#define DEPTHWISE(WIDTH, c, COUNT, INSIDE)                                                                            \
+    do {                                                                                                              \
+        FLOATV(WIDTH) sum[COUNT];                                                                                     \
+        TILE_UNROLL for (int i = 0; i < COUNT; i++) sum[i] = (FLOATV(WIDTH))(0);                                      \
+        TILE_LOOP for (int ky = 0; ky < KH; ky++)                                                                     \
+        {                                                                                                             \
+            const int sy = SOURCE(row, ky, SY, DY, PT);                                                               \
             if (sy < 0 || sy >= SOURCE_H)                                                                             \
                 continue;                                                                                             \
-            for (int kx = 0; kx < KW; kx++) {                                                                         \
-                const int sx = KERNEL(depthwise_source)(px, kx, SX, DX, PL);                                          \
-                if (sx < 0 || sx >= SOURCE_W)                                                                         \
+            TILE_UNROLL for (int kx = 0; kx < KW; kx++)                                                               \
+            {                                                                                                         \
+                const int sx = SOURCE(px, kx, SX, DX, PL);                                                            \
+                if (!INSIDE && (sx < 0 || sx >= SOURCE_W))                                                            \
                     continue;                                                                                         \
-                sum = LOAD(WIDTH, x, ((image * SOURCE_H + sy) * SOURCE_W + sx) * CI + (c)) *                          \
-                          LOAD(WIDTH, w, (ky * KW + kx) * CI + (c)) +                                                 \
-                      sum;                                                                                            \
+                const FLOATV(WIDTH) tap = LOAD(WIDTH, w, (ky * KW + kx) * CI + (c));                                  \
+                const int at = ((image * SOURCE_H + sy) * SOURCE_W + sx) * CI + (c);                                  \
+                TILE_UNROLL for (int i = 0; i < COUNT; i++)                                                           \
+                    sum[i] = LOAD(WIDTH, x, at + i * (STEP_X * CI)) * tap + sum[i];                                   \
             }                                                                                                         \
         }                                                                                                             \
-        EPILOGUE(WIDTH, sum, ((image * RESULT_H + row) * RESULT_W + px) * CI + (c), c);                                   \
-    }
+        for (int i = 0; i < COUNT; i++)                                                                               \
+            EPILOGUE(WIDTH, sum[i], ((image * RESULT_H + row) * RESULT_W + px + i) * CI + (c), c);                    \
+    } while (0)
+
+#define CHANNELS(COUNT, INSIDE)                                                                                       \
+    do {                                                                                                              \
+        int c = 0;                                                                                                    \
+        TILE_LOOP for (; c + VW <= CI; c += VW) DEPTHWISE(VW, c, COUNT, INSIDE);                                      \
+        if (CI % VW)                                                                                                  \
+            TILE_LOOP for (; c < CI; c++) DEPTHWISE(1, c, COUNT, INSIDE);                                             \
+    } while (0)
 
 __kernel void KERNEL(convolution_depthwise)(const int n, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
 {
     USE_IN(x);
     USE_IN(w);
-    const int first = tw_group(0) * VW, row = tw_group(1), image = tw_group(2);
-    if (first + VW <= CI) {
-        DEPTHWISE(VW, first)
-    } else {
-        for (int c = first; c < CI; c++)
-            DEPTHWISE(1, c)
+    const int row = tw_group(0), image = tw_group(1);
+    for (int px = 0; px < RESULT_W;) {
+#if LINEAR
+        const int a = SOURCE(px, 0, SX, DX, PL), b = SOURCE(px, KW - 1, SX, DX, PL);
+        if (min(a, b) >= 0 && max(a, b) + (PX - 1) * STEP_X < SOURCE_W && px + PX <= RESULT_W) {
+            CHANNELS(PX, 1);
+            px += PX;
+            continue;
+        }
+#endif
+        CHANNELS(1, 0);
+        px++;
     }
 }

@@ -1,21 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-// The weight's gradient of a depthwise convolution for CPUs: partial sums of one slab of images, for slab_sum.cl.
+// The weight's gradient of a depthwise convolution for CPUs: partial sums of one slab of rows, for slab_sum.cl.
 //
-// x [n,H,W,CI], dy [n,OH,OW,CI], part [SLABS][KH*KW][PITCH]. Groups: (tap, block of VW channels, slab).
-#define DEPTHWISE(WIDTH, c)                                                                                           \
+// x [n,H,W,CI], dy [n,OH,OW,CI], part [SLABS][KH*KW][PITCH], in which the sums grow: a run of at most RUN pixels of
+// dy adds to all taps at a time, channels being the inner loop, so that memory is read as it lies. Pixels from LEFT to
+// RIGHT - 1 have all taps inside. Groups: (slab).
+#define SHIFT(kx) (PL - (kx)*DX)
+
+// Adds pixel ox; INSIDE: all its taps have a place in the row.
+#define PIXEL(WIDTH, c, INSIDE)                                                                                       \
     do {                                                                                                              \
-        FLOATV(WIDTH) sum = 0;                                                                                        \
-        for (int image = from; image < to; image++)                                                                   \
-            for (int oy = 0; oy < OH; oy++) {                                                                         \
-                const int iy = oy * SY + ky * DY - PT;                                                                \
-                if (iy < 0 || iy >= H)                                                                                \
-                    continue;                                                                                         \
-                for (int ox = begin; ox < end; ox++)                                                                  \
-                    sum = LOAD(WIDTH, x, ((image * H + iy) * W + ox * SX - shift) * CI + (c)) *                       \
-                              LOAD(WIDTH, dy, ((image * OH + oy) * OW + ox) * CI + (c)) +                             \
-                          sum;                                                                                        \
-            }                                                                                                         \
-        STORE(WIDTH, part, (slab * (KH * KW) + tap) * PITCH + (c), sum);                                              \
+        const FLOATV(WIDTH) d = LOAD(WIDTH, dy, (row * OW + ox) * CI + (c));                                          \
+        TILE_UNROLL for (int kx = 0; kx < KW; kx++)                                                                   \
+            if (INSIDE || (ox * SX >= SHIFT(kx) && ox * SX - SHIFT(kx) < W))                                          \
+                sum[kx] = LOAD(WIDTH, x, (source * W + ox * SX - SHIFT(kx)) * CI + (c)) * d + sum[kx];                \
+    } while (0)
+
+// Pixels from `begin` to `end` - 1.
+#define DEPTHWISE(WIDTH, c, INSIDE)                                                                                   \
+    TILE_LOOP for (int ky = 0; ky < KH; ky++)                                                                         \
+    {                                                                                                                 \
+        const int iy = row % OH * SY + ky * DY - PT, source = row / OH * H + iy;                                      \
+        if (iy < 0 || iy >= H)                                                                                        \
+            continue;                                                                                                 \
+        FLOATV(WIDTH) sum[KW];                                                                                        \
+        const int to = (slab * (KH * KW) + ky * KW) * PITCH + (c);                                                    \
+        TILE_UNROLL for (int kx = 0; kx < KW; kx++) sum[kx] = LOAD(WIDTH, part, to + kx * PITCH);                     \
+        TILE_LOOP for (int ox = begin; ox < end; ox++) PIXEL(WIDTH, c, INSIDE);                                       \
+        TILE_UNROLL for (int kx = 0; kx < KW; kx++) STORE(WIDTH, part, to + kx * PITCH, sum[kx]);                     \
+    }
+
+#define CHANNELS(INSIDE)                                                                                              \
+    do {                                                                                                              \
+        int c = 0;                                                                                                    \
+        TILE_LOOP for (; c + VW <= CI; c += VW) DEPTHWISE(VW, c, INSIDE)                                              \
+        if (CI % VW)                                                                                                  \
+            TILE_LOOP for (; c < CI; c++) DEPTHWISE(1, c, INSIDE)                                                     \
     } while (0)
 
 __kernel void KERNEL(convolution_depthwise_dw)(const int n, TW_IN(x), TW_IN(dy), TW_OUT(part))
@@ -23,15 +42,17 @@ __kernel void KERNEL(convolution_depthwise_dw)(const int n, TW_IN(x), TW_IN(dy),
     USE_IN(x);
     USE_IN(dy);
     USE_OUT(part);
-    const int tap = tw_group(0), first = tw_group(1) * VW, slab = tw_group(2);
-    const int ky = tap / KW, kx = tap % KW, shift = PL - kx * DX;
-    const int begin = shift > 0 ? (shift + SX - 1) / SX : 0;
-    const int end = W - 1 + shift < 0 ? 0 : min(OW, (W - 1 + shift) / SX + 1);
-    const int from = (int)((long)(IMAGES)*slab / SLABS), to = (int)((long)(IMAGES) * (slab + 1) / SLABS);
-    if (first + VW <= CI) {
-        DEPTHWISE(VW, first);
-    } else {
-        for (int c = first; c < CI; c++)
-            DEPTHWISE(1, c);
-    }
+    const int slab = tw_group(0), rows = (IMAGES)*OH;
+    for (int i = 0; i < KH * KW * PITCH; i++)
+        STORE(1, part, slab * (KH * KW * PITCH) + i, 0.0f);
+    const int last = (int)((long)rows * (slab + 1) / SLABS);
+    for (int row = (int)((long)rows * slab / SLABS); row < last; row++)
+        for (int begin = 0, end; begin < OW; begin = end) {
+            const bool inside = begin >= LEFT && begin < RIGHT;
+            end = inside ? min(begin + RUN, RIGHT) : begin < LEFT ? LEFT : OW;
+            if (inside)
+                CHANNELS(1);
+            else
+                CHANNELS(0);
+        }
 }
