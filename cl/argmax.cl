@@ -8,11 +8,11 @@
 #define ARG_BEATS(a, b) ((a) > (b))
 #endif
 
-__kernel void KERNEL(argmax)(const int n, TW_IN(x), TW_OUT(y))
+TW_ENTRY KERNEL(argmax)(TW_N, TW_IN(x), TW_OUT(y))
 {
     USE_IN(x);
     USE_OUT(y);
-    const int begin = (int)get_global_id(0) * CHUNK, end = min(begin + CHUNK, OUTER * INNER);
+    const int begin = tw_global(0) * CHUNK, end = min(begin + CHUNK, OUTER * INNER);
     for (int result = begin; result < end; result++) {
         const int base = (result / INNER) * AXIS * INNER + result % INNER;
         VALUE best = LOAD(1, x, base);

@@ -345,7 +345,7 @@ static inline void KERNEL(exponentials)(__global float *scratch)
 #define LSE_OUT , TW_OUT(lse)
 #endif
 
-__kernel void KERNEL(attention)(const int n, TW_IN(query), TW_IN(key), TW_IN(value), MASK_IN TW_OUT(scratch),
+TW_ENTRY KERNEL(attention)(TW_N, TW_IN(query), TW_IN(key), TW_IN(value), MASK_IN TW_OUT(scratch),
                                 TW_OUT(y) LSE_OUT DROPOUT_PARAMETERS)
 {
     __global float *const scratch = scratch_base + scratch_offset + tw_group(0) * SCRATCH;
@@ -503,7 +503,7 @@ static inline void KERNEL(deltas)(__global const TW_STORAGE(query) *dy, __global
 #define POINTER __global const TW_STORAGE(query) *const
 #define RESULT __global TW_STORAGE(query) *const
 
-__kernel void KERNEL(attention)(const int n, INPUTS DELTA_ARGUMENT DQ_OUT DK_OUT DV_OUT DROPOUT_PARAMETERS)
+TW_ENTRY KERNEL(attention)(TW_N, INPUTS DELTA_ARGUMENT DQ_OUT DK_OUT DV_OUT DROPOUT_PARAMETERS)
 {
     __global float *const scratch = scratch_base + scratch_offset + tw_group(0) * SCRATCH;
     const int tiles = PASS == 1 ? Q_TILES : PASS == 2 ? K_TILES : 1;

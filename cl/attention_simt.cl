@@ -74,7 +74,7 @@
 #else
 #define LSE_OUT , TW_OUT(lse)
 #endif
-__kernel void KERNEL(attention_simt)(const int n, TW_IN(query), TW_IN(key), TW_IN(value), MASK_IN TW_OUT(y)
+TW_ENTRY KERNEL(attention_simt)(TW_N, TW_IN(query), TW_IN(key), TW_IN(value), MASK_IN TW_OUT(y)
                                          LSE_OUT DROPOUT_PARAMETERS)
 {
     USE_IN(query);
@@ -135,7 +135,7 @@ __kernel void KERNEL(attention_simt)(const int n, TW_IN(query), TW_IN(key), TW_I
 #else
 #define DQ_OUT , TW_OUT(dq)
 #endif
-__kernel void KERNEL(attention_simt)(const int n, TW_IN(dy), TW_IN(query), TW_IN(key), TW_IN(value), TW_IN(y),
+TW_ENTRY KERNEL(attention_simt)(TW_N, TW_IN(dy), TW_IN(query), TW_IN(key), TW_IN(value), TW_IN(y),
                                      TW_IN(lse), MASK_IN TW_OUT(delta) DQ_OUT DROPOUT_PARAMETERS)
 {
     USE_IN(dy);
@@ -202,7 +202,7 @@ __kernel void KERNEL(attention_simt)(const int n, TW_IN(dy), TW_IN(query), TW_IN
 #else
 #define DV_OUT , TW_OUT(dv)
 #endif
-__kernel void KERNEL(attention_simt)(const int n, TW_IN(dy), TW_IN(query), TW_IN(key), TW_IN(value), TW_IN(lse),
+TW_ENTRY KERNEL(attention_simt)(TW_N, TW_IN(dy), TW_IN(query), TW_IN(key), TW_IN(value), TW_IN(lse),
                                      MASK_IN TW_IN(delta) DK_OUT DV_OUT DROPOUT_PARAMETERS)
 {
     USE_IN(dy);

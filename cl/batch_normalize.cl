@@ -41,7 +41,7 @@
 #define RESULT(W, at, middle, factor, second, third) ((LOAD(W, x, at) - (middle)) * (factor) + (second))
 #endif
 
-__kernel void KERNEL(batch_normalize)(const int n, OTHERS_PARAMS EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(batch_normalize)(TW_N, OTHERS_PARAMS EPILOGUE_PARAMS)
 {
     USE_IN(x);
     USE_IN(mean);
@@ -49,7 +49,7 @@ __kernel void KERNEL(batch_normalize)(const int n, OTHERS_PARAMS EPILOGUE_PARAMS
     SCALE_USE;
     OTHERS_USE;
 #if ITEMS > 1
-    const int at = (int)get_global_id(0), c = at % CHANNELS;
+    const int at = tw_global(0), c = at % CHANNELS;
     if (at >= ROWS * CHANNELS)
         return;
     const float rstd = 1.0f / sqrt(LOAD(1, variance, c) + EPSILON);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mean and variance of each channel of [ROWS, CHANNELS], joined from those of slabs in their order: part [SLABS][2][CHANNELS]
 // holds each slab's mean and sum of squared differences (channel_sums.cl). An item takes STEP channels.
-__kernel void KERNEL(channel_moments)(const int n, TW_IN(part), TW_OUT(mean), TW_OUT(variance))
+TW_ENTRY KERNEL(channel_moments)(TW_N, TW_IN(part), TW_OUT(mean), TW_OUT(variance))
 {
     USE_IN(part);
     USE_OUT(mean);
     USE_OUT(variance);
     const int length = (ROWS + SLABS - 1) / SLABS;
-    const int begin = (int)get_global_id(0) * STEP, end = min(begin + STEP, CHANNELS);
+    const int begin = tw_global(0) * STEP, end = min(begin + STEP, CHANNELS);
     for (int c = begin; c < end; c++) {
         float middle = 0.0f, squares = 0.0f;
         for (int slab = 0; slab < SLABS; slab++) {

@@ -7,7 +7,7 @@
 // simd: a work-item takes COLUMNS channels of a slab (ITEMS 1). simt: an item takes one, groups of ITEMS.
 
 #if GRADIENT
-#define SUMS_PARAMS const int n, TW_IN(dy), TW_IN(x), TW_IN(mean), TW_IN(variance), TW_OUT(part)
+#define SUMS_PARAMS TW_N, TW_IN(dy), TW_IN(x), TW_IN(mean), TW_IN(variance), TW_OUT(part)
 #define SUMS_USE                                                                                   \
     USE_IN(dy);                                                                                    \
     USE_IN(x);                                                                                     \
@@ -15,17 +15,17 @@
     USE_IN(variance);                                                                              \
     USE_OUT(part)
 #else
-#define SUMS_PARAMS const int n, TW_IN(x), TW_OUT(part)
+#define SUMS_PARAMS TW_N, TW_IN(x), TW_OUT(part)
 #define SUMS_USE                                                                                   \
     USE_IN(x);                                                                                     \
     USE_OUT(part)
 #endif
 
 #if ITEMS > 1
-__kernel void KERNEL(channel_sums)(SUMS_PARAMS)
+TW_ENTRY KERNEL(channel_sums)(SUMS_PARAMS)
 {
     SUMS_USE;
-    const int c = (int)get_global_id(0), slab = tw_group(1);
+    const int c = tw_global(0), slab = tw_group(1);
     const int length = (ROWS + SLABS - 1) / SLABS, from = min(slab * length, ROWS), to = min(from + length, ROWS);
     if (c >= CHANNELS)
         return;
@@ -96,7 +96,7 @@ __kernel void KERNEL(channel_sums)(SUMS_PARAMS)
     }
 #endif
 
-__kernel void KERNEL(channel_sums)(SUMS_PARAMS)
+TW_ENTRY KERNEL(channel_sums)(SUMS_PARAMS)
 {
     SUMS_USE;
     const int first = tw_group(0) * COLUMNS, slab = tw_group(1);

@@ -24,7 +24,7 @@
         base += PART##k;                                                                           \
     }
 
-__kernel void KERNEL(concat)(const int n, TW_IN(x0)
+TW_ENTRY KERNEL(concat)(TW_N, TW_IN(x0)
 #if INPUTS > 1
                              , TW_IN(x1)
 #endif
@@ -72,8 +72,8 @@ __kernel void KERNEL(concat)(const int n, TW_IN(x0)
 #endif
                              EPILOGUE_PARAMS)
 {
-    const int begin = (int)get_global_id(0) * CHUNK, end = min(begin + CHUNK, TOTAL);
-    const int first = (int)get_global_id(1) * ROWS_CHUNK, stop = min(first + ROWS_CHUNK, ROWS);
+    const int begin = tw_global(0) * CHUNK, end = min(begin + CHUNK, TOTAL);
+    const int first = tw_global(1) * ROWS_CHUNK, stop = min(first + ROWS_CHUNK, ROWS);
     for (int row = first; row < stop; row++) {
         int base = 0;
         CONCAT_PART(0)

@@ -22,7 +22,7 @@
         }
 #endif
 
-__kernel void KERNEL(convolution)(const int n, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(convolution)(TW_N, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
 {
     USE_IN(x);
     USE_IN(w);

@@ -10,7 +10,7 @@
 #define TAP(i) ((i) / (TK * TC) * (DY * W * CI) + (i) / TC % TK * (DX * CI) + (i) % TC)
 #define TILES(count, size) (((count) + (size) - 1) / (size))
 
-__kernel void KERNEL(convolution_dw)(const int n, TW_IN(x), TW_IN(dy), TW_OUT(part))
+TW_ENTRY KERNEL(convolution_dw)(TW_N, TW_IN(x), TW_IN(dy), TW_OUT(part))
 {
     USE_IN(x);
     USE_IN(dy);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The weight's gradient of a convolution for GPUs, plain: one work-item an element of dw [KH,KW,CIG,CO] and a slab of
 // images; slab_sum_simt.cl adds part [SLABS][KH*KW*CIG*CO]. Groups: (elements, slab).
-__kernel void KERNEL(convolution_dw_simt)(const int n, TW_IN(x), TW_IN(dy), TW_OUT(part))
+TW_ENTRY KERNEL(convolution_dw_simt)(TW_N, TW_IN(x), TW_IN(dy), TW_OUT(part))
 {
     USE_IN(x);
     USE_IN(dy);

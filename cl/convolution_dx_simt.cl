@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gradient of a convolution by x for GPUs, plain: one work-item an element of dx [n,H,W,CI] gathers from dy.
-__kernel void KERNEL(convolution_dx_simt)(const int n, TW_IN(dy), TW_IN(w) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(convolution_dx_simt)(TW_N, TW_IN(dy), TW_IN(w) EPILOGUE_PARAMS)
 {
     USE_IN(dy);
     USE_IN(w);

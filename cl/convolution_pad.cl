@@ -2,12 +2,14 @@
 // Copies x [n,H,W,GROUPS*CG] into a larger plane of zeros [n,PH,PW,GROUPS*CP]: PT rows above and PL pixels to the left
 // (negative: cropped), and each group's channels followed by zeros up to CP. Groups: (row of the plane, image).
 #define ZEROS                                                                                                         \
+    TW_ROLLED                                                                                                         \
     for (; i + VW <= end; i += VW)                                                                                    \
         STORE(VW, padded, target + i, (FLOATV(VW))(0));                                                               \
+    TW_ROLLED                                                                                                         \
     for (; i < end; i++)                                                                                              \
         STORE(1, padded, target + i, 0.0f);
 
-__kernel void KERNEL(convolution_pad)(const int n, TW_IN(x), TW_OUT(padded))
+TW_ENTRY KERNEL(convolution_pad)(TW_N, TW_IN(x), TW_OUT(padded) TW_SIZES(H W PT PL PH PW GROUPS))
 {
     USE_IN(x);
     USE_OUT(padded);
@@ -19,12 +21,16 @@ __kernel void KERNEL(convolution_pad)(const int n, TW_IN(x), TW_OUT(padded))
 #if CG == CP
     const int shift = source - PL * GROUPS * CG;
     end = max(last, first) * GROUPS * CP;
+    TW_ROLLED
     for (; i + VW <= end; i += VW)
         STORE(VW, padded, target + i, LOAD(VW, x, shift + i));
+    TW_ROLLED
     for (; i < end; i++)
         STORE(1, padded, target + i, LOAD(1, x, shift + i));
 #else
+    TW_ROLLED
     for (int p = first * GROUPS; p < last * GROUPS; p++)
+        TW_ROLLED
         for (int c = 0; c < CP; c++) {
             float v = 0;
             if (c < CG)

@@ -34,7 +34,7 @@
             }                                                                                                         \
     } while (0)
 
-__kernel void KERNEL(convolution_phase)(const int n, TW_IN(dy), TW_IN(w) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(convolution_phase)(TW_N, TW_IN(dy), TW_IN(w) EPILOGUE_PARAMS)
 {
     USE_IN(dy);
     USE_IN(w);

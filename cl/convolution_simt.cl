@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolution for GPUs, plain: one work-item an element of y [n,OH,OW,CO].
-__kernel void KERNEL(convolution_simt)(const int n, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(convolution_simt)(TW_N, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
 {
     USE_IN(x);
     USE_IN(w);

@@ -61,7 +61,7 @@
 #define LOSS_INPUTS TW_IN(logits), TW_IN(label)
 #endif
 
-__kernel void KERNEL(cross_entropy)(const int n, LOSS_INPUTS EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(cross_entropy)(TW_N, LOSS_INPUTS EPILOGUE_PARAMS)
 {
     USE_IN(logits);
     USE_IN(label);

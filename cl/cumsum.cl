@@ -10,7 +10,7 @@
 #define BLOCK 16
 
 #if FORM == 3
-__kernel void KERNEL(cumsum)(const int n, TW_IN(x) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(cumsum)(TW_N, TW_IN(x) EPILOGUE_PARAMS)
 {
     USE_IN(x);
     __local VALUE sum[LOCAL];
@@ -34,10 +34,10 @@ __kernel void KERNEL(cumsum)(const int n, TW_IN(x) EPILOGUE_PARAMS)
     }
 }
 #elif FORM == 2
-__kernel void KERNEL(cumsum)(const int n, TW_IN(x) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(cumsum)(TW_N, TW_IN(x) EPILOGUE_PARAMS)
 {
     USE_IN(x);
-    const int line = (int)get_global_id(0);
+    const int line = tw_global(0);
     if (line >= OUTER * INNER)
         return;
     VALUE sum = 0;
@@ -49,7 +49,7 @@ __kernel void KERNEL(cumsum)(const int n, TW_IN(x) EPILOGUE_PARAMS)
     }
 }
 #else
-__kernel void KERNEL(cumsum)(const int n, TW_IN(x) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(cumsum)(TW_N, TW_IN(x) EPILOGUE_PARAMS)
 {
     USE_IN(x);
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, OUTER);

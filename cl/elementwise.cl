@@ -17,32 +17,41 @@
 #endif
 
 #if VW > 1
-__kernel void KERNEL(elementwise)(const int n VALUE_PARAM EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(elementwise)(TW_N VALUE_PARAM EPILOGUE_PARAMS TW_SIZES(COUNT COLS CHUNK))
 {
     USE_VALUE;
 #ifdef LINEAR
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, COUNT);
     int at = begin;
+    TW_ROLLED
     for (; at + VW <= end; at += VW)
         EPILOGUE(VW, VALUE(VW, at), at, 0);
-    for (; at < end; at++)
-        EPILOGUE(1, VALUE(1, at), at, 0);
+    if (((COUNT) | CHUNK) % VW != 0) { // else it is not compiled
+        TW_ROLLED
+        for (; at < end; at++)
+            EPILOGUE(1, VALUE(1, at), at, 0);
+    }
 #else
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, COUNT / COLS);
+    TW_ROLLED
     for (int row = begin; row < end; row++) {
         int col = 0;
+        TW_ROLLED
         for (; col + VW <= COLS; col += VW)
             EPILOGUE(VW, VALUE(VW, row * COLS + col), row * COLS + col, col);
-        for (; col < COLS; col++)
-            EPILOGUE(1, VALUE(1, row * COLS + col), row * COLS + col, col);
+        if ((COLS) % VW != 0) {
+            TW_ROLLED
+            for (; col < COLS; col++)
+                EPILOGUE(1, VALUE(1, row * COLS + col), row * COLS + col, col);
+        }
     }
 #endif
 }
 #else
-__kernel void KERNEL(elementwise)(const int n VALUE_PARAM EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(elementwise)(TW_N VALUE_PARAM EPILOGUE_PARAMS TW_SIZES(COUNT COLS CHUNK))
 {
     USE_VALUE;
-    const int at = (int)get_global_id(0);
+    const int at = tw_global(0);
     if (at < COUNT)
         EPILOGUE(1, VALUE(1, at), at, at % COLS);
 }

@@ -9,16 +9,17 @@
 #if FORM == 1
 // A work-item takes CHUNK of the OUTER * PICKS runs of INNER elements (ITEMS, simt: one element).
 #define GATHER_VECTORS(W)                                                                          \
+    TW_ROLLED                                                                                      \
     for (; i + W <= INNER; i += W) {                                                               \
         const VALUEV(W) v = LOAD(W, x, source + i);                                                \
         EPILOGUE(W, v, run *INNER + i, (run * INNER + i) % LAST);                                  \
     }
-__kernel void KERNEL(gather)(const int n, TW_IN(x), TW_IN(index) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(gather)(TW_N, TW_IN(x), TW_IN(index) EPILOGUE_PARAMS)
 {
     USE_IN(x);
     USE_IN(index);
 #if ITEMS
-    const int at = (int)get_global_id(0), run = at / INNER;
+    const int at = tw_global(0), run = at / INNER;
     if (run >= OUTER * PICKS)
         return;
     GATHER_PLACE(run % PICKS);
@@ -26,6 +27,7 @@ __kernel void KERNEL(gather)(const int n, TW_IN(x), TW_IN(index) EPILOGUE_PARAMS
     EPILOGUE(1, v, at, at % LAST);
 #else
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, OUTER * PICKS);
+    TW_ROLLED
     for (int run = begin; run < end; run++) {
         GATHER_PLACE(run % PICKS);
         const int source = (run / PICKS * AXIS + place) * INNER;
@@ -40,10 +42,11 @@ __kernel void KERNEL(gather)(const int n, TW_IN(x), TW_IN(index) EPILOGUE_PARAMS
 }
 #else
 // y[j, k] = 1 where index[j] is k. A work-item takes CHUNK elements.
-__kernel void KERNEL(one_hot)(const int n, TW_IN(index) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(one_hot)(TW_N, TW_IN(index) EPILOGUE_PARAMS)
 {
     USE_IN(index);
-    const int begin = (int)get_global_id(0) * CHUNK, end = min(begin + CHUNK, PICKS * AXIS);
+    const int begin = tw_global(0) * CHUNK, end = min(begin + CHUNK, PICKS * AXIS);
+    TW_ROLLED
     for (int at = begin; at < end; at++) {
         GATHER_PLACE(at / AXIS);
         const float v = place == at % AXIS ? 1.0f : 0.0f;

@@ -13,7 +13,7 @@
 // barriers of the prefix sum.
 #define TILE (LOCAL * PER)
 #define SUBS (LOCAL / COLUMNS)
-__kernel void KERNEL(gather_dx)(const int n, TW_IN(dy), TW_IN(index), TW_OUT(dx))
+TW_ENTRY KERNEL(gather_dx)(TW_N, TW_IN(dy), TW_IN(index), TW_OUT(dx))
 {
     USE_IN(dy);
     USE_IN(index);
@@ -61,7 +61,7 @@ __kernel void KERNEL(gather_dx)(const int n, TW_IN(dy), TW_IN(index), TW_OUT(dx)
 #else
 // simd: a work-item owns COLUMNS columns of every OWNERS-th row. Blocks of columns are equal work whatever the numbers are; rows
 // are dealt out in turn, because often the first numbers are the frequent ones.
-__kernel void KERNEL(gather_dx)(const int n, TW_IN(dy), TW_IN(index), TW_OUT(dx))
+TW_ENTRY KERNEL(gather_dx)(TW_N, TW_IN(dy), TW_IN(index), TW_OUT(dx))
 {
     USE_IN(dy);
     USE_IN(index);

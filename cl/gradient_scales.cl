@@ -4,7 +4,7 @@
 // R: two ints a segment, its first chunk and the one behind its last. CLIP_NORM bounds each segment's norm, with
 // WHOLE the norm of all together, which then has one factor. A norm that is not finite makes the factor NaN.
 
-__kernel void KERNEL(gradient_scales)(const int n, TW_IN(SUM), TW_IN(R), TW_OUT(SCALE))
+TW_ENTRY KERNEL(gradient_scales)(TW_N, TW_IN(SUM), TW_IN(R), TW_OUT(SCALE))
 {
     USE_IN(SUM);
     USE_IN(R);

@@ -8,7 +8,7 @@
 #define GRADIENT(W, i) LOAD(W, G, i)
 #endif
 
-__kernel void KERNEL(gradient_squares)(const int n, TW_IN(P), TW_IN(G), TW_IN(T), TW_IN(F), TW_OUT(SUM))
+TW_ENTRY KERNEL(gradient_squares)(TW_N, TW_IN(P), TW_IN(G), TW_IN(T), TW_IN(F), TW_OUT(SUM))
 {
     USE_IN(P);
     USE_IN(G);

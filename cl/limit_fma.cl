@@ -8,7 +8,7 @@
 #define ADD(i) sum += v##i;
 
 // A [VW + 12] of numbers from 0 to 1: with the factor and the summand 0.5 nothing grows or becomes denormal.
-__kernel void KERNEL(limit_fma)(const int n, TW_IN(A), TW_OUT(Y))
+TW_ENTRY KERNEL(limit_fma)(TW_N, TW_IN(A), TW_OUT(Y))
 {
     USE_IN(A);
     USE_OUT(Y);
@@ -19,5 +19,5 @@ __kernel void KERNEL(limit_fma)(const int n, TW_IN(A), TW_OUT(Y))
         EACH(STEP)
     }
     EACH(ADD)
-    STORE(VW, Y, (int)get_global_id(0) * VW, sum);
+    STORE(VW, Y, tw_global(0) * VW, sum);
 }

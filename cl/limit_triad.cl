@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The most that a device's memory moves: y = a + 0.5 * b, as STREAM's triad. A work-item of a CPU takes a run of BLOCK
 // elements (a multiple of VW), one of a GPU every ITEMS-th of the group's.
-__kernel void KERNEL(limit_triad)(const int n, TW_IN(A), TW_IN(B), TW_OUT(Y))
+TW_ENTRY KERNEL(limit_triad)(TW_N, TW_IN(A), TW_IN(B), TW_OUT(Y))
 {
     USE_IN(A);
     USE_IN(B);

@@ -44,10 +44,10 @@
 #if SLABS > 1
 #define RESULT(value, row, column)                                                                                    \
     STORE(VW, part, ((batch * SLABS + slab) * (M) + row) * (BLOCKS * TILE_WIDTH) + column, value)
-__kernel void KERNEL(matmul)(const int n, TW_IN(a), TW_IN(b), TW_OUT(part))
+TW_ENTRY KERNEL(matmul)(TW_N, TW_IN(a), TW_IN(b), TW_OUT(part))
 #else
 #define RESULT(value, row, column) TILE_EPILOGUE(value, (batch * (M) + row) * (N) + column, column, column, N)
-__kernel void KERNEL(matmul)(const int n, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(matmul)(TW_N, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS)
 #endif
 {
     USE_IN(a);

@@ -61,7 +61,7 @@
         }                                                                                                             \
     } while (0)
 
-__kernel void KERNEL(matmul_dot)(const int n, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(matmul_dot)(TW_N, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS)
 {
     USE_IN(a);
     USE_IN(b);

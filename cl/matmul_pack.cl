@@ -8,7 +8,7 @@
 #define B_K N
 #define B_N 1
 #endif
-__kernel void KERNEL(matmul_pack)(const int n, TW_IN(b), TW_OUT(packed))
+TW_ENTRY KERNEL(matmul_pack)(TW_N, TW_IN(b), TW_OUT(packed) TW_SIZES(N K BLOCKS CHUNK))
 {
     USE_IN(b);
     USE_OUT(packed);
@@ -19,22 +19,36 @@ __kernel void KERNEL(matmul_pack)(const int n, TW_IN(b), TW_OUT(packed))
     int k = tw_group(0) * CHUNK;
 #if TRANSPOSED
     // VW rows at a time: whole vectors along k are read, because elements a row of b apart share few cache lines
+    TW_ROLLED
     for (; k + VW <= to; k += VW) {
         float lanes[TILE_WIDTH][VW];
+        TW_ROLLED
         for (int j = 0; j < count; j++)
             TW_CAT(vstore, VW)(LOAD(VW, b, source + k + j * B_N), 0, lanes[j]);
+        TW_ROLLED
         for (int i = 0; i < VW; i++) {
+            TW_ROLLED
             for (int j = 0; j < count; j++)
                 STORE(1, packed, target + (k + i) * TILE_WIDTH + j, lanes[j][i]);
+            TW_ROLLED
             for (int j = count; j < TILE_WIDTH; j++)
                 STORE(1, packed, target + (k + i) * TILE_WIDTH + j, 0.0f);
         }
     }
 #endif
+    TW_ROLLED
     for (; k < to; k++) {
-        for (int j = 0; j < count; j++)
+        int j = 0;
+#if !TRANSPOSED
+        TW_ROLLED
+        for (; j + VW <= count; j += VW)
+            STORE(VW, packed, target + k * TILE_WIDTH + j, LOAD(VW, b, source + k * B_K + j));
+#endif
+        TW_ROLLED
+        for (; j < count; j++)
             STORE(1, packed, target + k * TILE_WIDTH + j, LOAD(1, b, source + k * B_K + j * B_N));
-        for (int j = count; j < TILE_WIDTH; j++)
+        TW_ROLLED
+        for (; j < TILE_WIDTH; j++)
             STORE(1, packed, target + k * TILE_WIDTH + j, 0.0f);
     }
 }

@@ -2,7 +2,7 @@
 // Products for CPUs, element by element: where the number of columns follows the batch, so that no block of columns is
 // known when the plan is made, and where so little is to be done that another launch, for packing b, would cost more.
 // Strides as in matmul_simt.cl. Groups: (row, batch).
-__kernel void KERNEL(matmul_plain)(const int n, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(matmul_plain)(TW_N, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS)
 {
     USE_IN(a);
     USE_IN(b);

@@ -80,7 +80,7 @@
     }
 #define MOVE_PLACE(d) place += i##d * PLACE##d
 
-__kernel void KERNEL(move)(const int n, TW_IN(x) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(move)(TW_N, TW_IN(x) EPILOGUE_PARAMS)
 {
     USE_IN(x);
     MOVE_ROW(tw_group(2));
@@ -127,10 +127,10 @@ __kernel void KERNEL(move)(const int n, TW_IN(x) EPILOGUE_PARAMS)
         }
 }
 #elif ITEMS
-__kernel void KERNEL(move)(const int n, TW_IN(x) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(move)(TW_N, TW_IN(x) EPILOGUE_PARAMS)
 {
     USE_IN(x);
-    const int at = (int)get_global_id(0), row = at / SIZE7;
+    const int at = tw_global(0), row = at / SIZE7;
     if (row >= ROWS)
         return;
     MOVE_ROW(row);
@@ -148,7 +148,7 @@ __kernel void KERNEL(move)(const int n, TW_IN(x) EPILOGUE_PARAMS)
             v = LOAD(W, x, source + i);                                                            \
         EPILOGUE(W, v, row *SIZE7 + i, (row * SIZE7 + i) % COLUMNS);                               \
     }
-__kernel void KERNEL(move)(const int n, TW_IN(x) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(move)(TW_N, TW_IN(x) EPILOGUE_PARAMS)
 {
     USE_IN(x);
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, ROWS);

@@ -118,7 +118,7 @@ static inline float KERNEL(normalize_total)(const float16 a, const float4 b)
 #endif
 
 #define NORMALIZE_PARAMS                                                                           \
-    const int n, TW_IN(x) SCALE_PARAM SHIFT_PARAM MEAN_PARAM RSTD_PARAM EPILOGUE_PARAMS
+    TW_N, TW_IN(x) SCALE_PARAM SHIFT_PARAM MEAN_PARAM RSTD_PARAM EPILOGUE_PARAMS
 #define NORMALIZE_USE                                                                              \
     USE_IN(x);                                                                                     \
     SCALE_USE;                                                                                     \
@@ -147,7 +147,7 @@ static inline float KERNEL(normalize_rstd)(const float square, const float low)
         EPILOGUE(W, SHIFTED(W, SCALED(W, v, channel + k), channel + k), at + k, channel + k);      \
     } while (0)
 
-__kernel void KERNEL(normalize)(NORMALIZE_PARAMS)
+TW_ENTRY KERNEL(normalize)(NORMALIZE_PARAMS)
 {
     NORMALIZE_USE;
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, OUTER);
@@ -194,7 +194,7 @@ static inline float KERNEL(normalize_group)(const float *sum)
     return total / COUNT;
 }
 
-__kernel void KERNEL(normalize)(NORMALIZE_PARAMS)
+TW_ENTRY KERNEL(normalize)(NORMALIZE_PARAMS)
 {
     NORMALIZE_USE;
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, OUTER);
@@ -240,7 +240,7 @@ __kernel void KERNEL(normalize)(NORMALIZE_PARAMS)
         barrier(CLK_LOCAL_MEM_FENCE);                                                              \
     }
 
-__kernel void KERNEL(normalize)(NORMALIZE_PARAMS)
+TW_ENTRY KERNEL(normalize)(NORMALIZE_PARAMS)
 {
     NORMALIZE_USE;
     __local float shared[LOCAL];
@@ -305,7 +305,7 @@ __kernel void KERNEL(normalize)(NORMALIZE_PARAMS)
 #endif
 
 #define NORMALIZE_PARAMS                                                                           \
-    const int n, TW_IN(dy), TW_IN(x), TW_IN(rstd) MEAN_PARAM SCALE_PARAM PART_PARAM EPILOGUE_PARAMS
+    TW_N, TW_IN(dy), TW_IN(x), TW_IN(rstd) MEAN_PARAM SCALE_PARAM PART_PARAM EPILOGUE_PARAMS
 #define NORMALIZE_USE                                                                              \
     USE_IN(dy);                                                                                    \
     USE_IN(x);                                                                                     \
@@ -346,7 +346,7 @@ __kernel void KERNEL(normalize)(NORMALIZE_PARAMS)
         EPILOGUE(W, (e - mean_e - h * mean_eh) * r, at + k, channel + k);                          \
     } while (0)
 
-__kernel void KERNEL(normalize_dx)(NORMALIZE_PARAMS)
+TW_ENTRY KERNEL(normalize_dx)(NORMALIZE_PARAMS)
 {
     NORMALIZE_USE;
     const int group = tw_group(1);
@@ -379,7 +379,7 @@ __kernel void KERNEL(normalize_dx)(NORMALIZE_PARAMS)
 // A channel's sums of dy and dy * h are its part of dshift and dscale; its group's sums of e and e * h follow from them.
 #define KEEP(W) ADD_PART(W, c, GET(W, product), GET(W, sum))
 
-__kernel void KERNEL(normalize_dx)(NORMALIZE_PARAMS)
+TW_ENTRY KERNEL(normalize_dx)(NORMALIZE_PARAMS)
 {
     NORMALIZE_USE;
     const int first = tw_group(1) * BLOCK, groups = min(BLOCK, GROUPS - first);
@@ -411,7 +411,7 @@ __kernel void KERNEL(normalize_dx)(NORMALIZE_PARAMS)
     }
 }
 #else
-__kernel void KERNEL(normalize_dx)(NORMALIZE_PARAMS)
+TW_ENTRY KERNEL(normalize_dx)(NORMALIZE_PARAMS)
 {
     NORMALIZE_USE;
     __local float sums[LOCAL], products[LOCAL];

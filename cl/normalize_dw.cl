@@ -11,7 +11,7 @@
 #define CENTERED(v, row) (v)
 #endif
 
-__kernel void KERNEL(normalize_dw)(const int n, TW_IN(dy), TW_IN(x), TW_IN(rstd) MEAN_PARAM, TW_OUT(part))
+TW_ENTRY KERNEL(normalize_dw)(TW_N, TW_IN(dy), TW_IN(x), TW_IN(rstd) MEAN_PARAM, TW_OUT(part))
 {
     USE_IN(dy);
     USE_IN(x);

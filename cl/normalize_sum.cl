@@ -12,7 +12,7 @@
 #define DSHIFT_PARAM , TW_OUT(dshift)
 #endif
 
-__kernel void KERNEL(normalize_sum)(const int n, TW_IN(part) DSCALE_PARAM DSHIFT_PARAM)
+TW_ENTRY KERNEL(normalize_sum)(TW_N, TW_IN(part) DSCALE_PARAM DSHIFT_PARAM)
 {
     USE_IN(part);
 #ifndef dscale_ABSENT
@@ -21,7 +21,7 @@ __kernel void KERNEL(normalize_sum)(const int n, TW_IN(part) DSCALE_PARAM DSHIFT
 #ifndef dshift_ABSENT
     USE_OUT(dshift);
 #endif
-    const int begin = (int)get_global_id(0) * STEP, end = min(begin + STEP, CHANNELS);
+    const int begin = tw_global(0) * STEP, end = min(begin + STEP, CHANNELS);
     for (int c = begin; c < end; c++) {
         float scale_sum = 0.0f, shift_sum = 0.0f;
         for (int slab = 0; slab < SLABS; slab++) {

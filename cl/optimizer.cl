@@ -88,7 +88,7 @@
         STORE(W, P, i, w);                                                                                            \
     }
 
-__kernel void KERNEL(optimizer)(const int n, TW_OUT(P), TW_IN(G), TW_IN(T), TW_IN(F)
+TW_ENTRY KERNEL(optimizer)(TW_N, TW_OUT(P), TW_IN(G), TW_IN(T), TW_IN(F)
 #ifdef CLIP_NORM
                                 , TW_IN(SCALE)
 #endif

@@ -2,10 +2,10 @@
 // Gradient of padding one axis by reflection or (EDGE) by its ends: each place of dx adds up the places of dy that came from it.
 // dy is [outer, PADDED, INNER], dx [outer, AXIS, INNER] of COUNT elements; a work-item takes CHUNK of them.
 
-__kernel void KERNEL(pad_dx)(const int n, TW_IN(dy) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(pad_dx)(TW_N, TW_IN(dy) EPILOGUE_PARAMS)
 {
     USE_IN(dy);
-    const int begin = (int)get_global_id(0) * CHUNK, end = min(begin + CHUNK, COUNT);
+    const int begin = tw_global(0) * CHUNK, end = min(begin + CHUNK, COUNT);
     for (int at = begin; at < end; at++) {
         const int inner = at % INNER, place = at / INNER % AXIS;
         const int base = at / INNER / AXIS * PADDED * INNER + inner;

@@ -44,9 +44,9 @@
 #endif
 
 #if MAXIMUM && !defined(which_ABSENT)
-__kernel void KERNEL(pool)(const int n, TW_IN(x), TW_OUT(which) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(pool)(TW_N, TW_IN(x), TW_OUT(which) EPILOGUE_PARAMS)
 #else
-__kernel void KERNEL(pool)(const int n, TW_IN(x) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(pool)(TW_N, TW_IN(x) EPILOGUE_PARAMS)
 #endif
 {
     USE_IN(x);

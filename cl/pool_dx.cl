@@ -43,9 +43,9 @@
 #endif
 
 #if MAXIMUM
-__kernel void KERNEL(pool_dx)(const int n, TW_IN(dy), TW_IN(which) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(pool_dx)(TW_N, TW_IN(dy), TW_IN(which) EPILOGUE_PARAMS)
 #else
-__kernel void KERNEL(pool_dx)(const int n, TW_IN(dy) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(pool_dx)(TW_N, TW_IN(dy) EPILOGUE_PARAMS)
 #endif
 {
     USE_IN(dy);

@@ -11,10 +11,10 @@
 #define OTHERS_AT                                                                                  \
     (base + r0 * AXIS_STRIDE0 + r1 * AXIS_STRIDE1 + r2 * AXIS_STRIDE2 + r3 * AXIS_STRIDE3)
 
-__kernel void KERNEL(product_of_others)(const int n, TW_IN(x) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(product_of_others)(TW_N, TW_IN(x) EPILOGUE_PARAMS)
 {
     USE_IN(x);
-    const int result = (int)get_global_id(0);
+    const int result = tw_global(0);
     if (result >= RESULTS)
         return;
     const int k3 = result % KEPT3, rest3 = result / KEPT3;

@@ -180,7 +180,7 @@
     FINISH(h_new)
 #endif
 
-__kernel void KERNEL(recurrence)(const int n PARAMS)
+TW_ENTRY KERNEL(recurrence)(TW_N PARAMS)
 {
     USE_PARAMS
     const int slabs = (n + SLAB - 1) / SLAB, slab = tw_group(0);

@@ -99,7 +99,7 @@
     }
 #endif
 
-__kernel void KERNEL(recurrence_dx)(const int n PARAMS)
+TW_ENTRY KERNEL(recurrence_dx)(TW_N PARAMS)
 {
     USE_PARAMS
     const int slabs = (n + SLAB - 1) / SLAB, slab = tw_group(0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Packs the recurrent weight [U][GATES*U] for recurrence.cl: packed [BLOCKS][U][GATES][VW], zeros behind the last unit.
 // Groups: (row k, block).
-__kernel void KERNEL(recurrence_pack)(const int n, TW_IN(weight), TW_OUT(packed))
+TW_ENTRY KERNEL(recurrence_pack)(TW_N, TW_IN(weight), TW_OUT(packed))
 {
     USE_IN(weight);
     USE_OUT(packed);

@@ -44,16 +44,18 @@
     const int from = min((slab)*slab_length, AXIS), to = min(from + slab_length, AXIS)
 
 #if FORM == 1
-__kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
+TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
 {
     USE_IN(x);
     RESULT_USE;
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, OUTER), slab = tw_group(1);
     SLAB_BOUNDS(slab);
+    TW_ROLLED
     for (int row = begin; row < end; row++) {
         int i = row * AXIS + from;
         const int stop = row * AXIS + to;
         VALUEV(16) v0 = REDUCE_INIT, v1 = REDUCE_INIT, v2 = REDUCE_INIT, v3 = REDUCE_INIT;
+        TW_ROLLED
         for (; i + 64 <= stop; i += 64) {
             const VALUEV(16) a0 = LOAD(16, x, i), a1 = LOAD(16, x, i + 16);
             const VALUEV(16) a2 = LOAD(16, x, i + 32), a3 = LOAD(16, x, i + 48);
@@ -62,6 +64,7 @@ __kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
             v2 = REDUCE(v2, a2);
             v3 = REDUCE(v3, a3);
         }
+        TW_ROLLED
         for (; i + 16 <= stop; i += 16) {
             const VALUEV(16) a = LOAD(16, x, i);
             v0 = REDUCE(v0, a);
@@ -73,6 +76,7 @@ __kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
         const VALUEV(4) v4 = REDUCE(v8.lo, v8.hi);
         const VALUEV(2) v2_ = REDUCE(v4.lo, v4.hi);
         VALUE v = REDUCE(v2_.x, v2_.y);
+        TW_ROLLED
         for (; i < stop; i++) {
             const VALUE a = LOAD(1, x, i);
             v = REDUCE(v, a);
@@ -92,15 +96,17 @@ __kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
     a = REDUCE(a, c)
 #define REDUCE_ONE(W, i) const VALUEV(W) a = LOAD(W, x, i)
 #define REDUCE_INTO(rows, at)                                                                      \
+    TW_ROLLED                                                                                      \
     for (int k = 0; k < whole; k++) {                                                              \
         REDUCE_##rows(16, (at) + 16 * k);                                                          \
         sum[k] = REDUCE(sum[k], a);                                                                \
     }                                                                                              \
+    TW_ROLLED                                                                                      \
     for (int k = 0; k < rest; k++) {                                                               \
         REDUCE_##rows(1, (at) + 16 * whole + k);                                                   \
         end[k] = REDUCE(end[k], a);                                                                \
     }
-__kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
+TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
 {
     USE_IN(x);
     RESULT_USE;
@@ -110,33 +116,41 @@ __kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
     VALUEV(16) sum[BLOCK / 16];
     VALUE end[16];
     SLAB_BOUNDS(slab);
+    TW_ROLLED
     for (int k = 0; k < whole; k++)
         sum[k] = REDUCE_INIT;
+    TW_ROLLED
     for (int k = 0; k < rest; k++)
         end[k] = REDUCE_INIT;
     int r = from;
+    TW_ROLLED
     for (; r + 4 <= to; r += 4) {
         REDUCE_INTO(FOUR, base + r * INNER)
     }
+    TW_ROLLED
     for (; r < to; r++) {
         REDUCE_INTO(ONE, base + r * INNER)
     }
 #if VECTOR
+    TW_ROLLED
     for (int k = 0; k < whole; k++)
         RESULT(16, sum[k], place + 16 * k);
 #else
+    TW_ROLLED
     for (int k = 0; k < whole; k++) {
         VALUE lane[16];
         vstore16(sum[k], 0, lane);
+        TW_ROLLED
         for (int l = 0; l < 16; l++)
             RESULT(1, lane[l], place + 16 * k + l);
     }
 #endif
+    TW_ROLLED
     for (int k = 0; k < rest; k++)
         RESULT(1, end[k], place + 16 * whole + k);
 }
 #elif FORM == 3
-__kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
+TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
 {
     USE_IN(x);
     RESULT_USE;
@@ -163,11 +177,11 @@ __kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
     }
 }
 #elif FORM == 4
-__kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
+TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
 {
     USE_IN(x);
     RESULT_USE;
-    const int result = (int)get_global_id(0), slab = tw_group(1);
+    const int result = tw_global(0), slab = tw_group(1);
     if (result >= OUTER * INNER)
         return;
     const int base = (result / INNER) * AXIS * INNER + result % INNER;
@@ -180,11 +194,11 @@ __kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
     RESULT(1, v, slab * OUTER * INNER + result);
 }
 #else
-__kernel void KERNEL(reduce)(const int n, TW_IN(x) RESULT_PARAMS)
+TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
 {
     USE_IN(x);
     RESULT_USE;
-    const int result = (int)get_global_id(0);
+    const int result = tw_global(0);
     if (result >= OUTER)
         return;
     const int k3 = result % KEPT3, rest3 = result / KEPT3;

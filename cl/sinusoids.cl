@@ -22,10 +22,10 @@ __constant ulong KERNEL(turns)[COLUMNS] = {TURNS};
                         (3.14159265f + b * (-5.16771278f + b * (2.55016404f + b *                  \
                         (-0.599264529f + b * (0.0821458866f + b * -0.00737043094f)))))
 
-__kernel void KERNEL(sinusoids)(const int n EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(sinusoids)(TW_N EPILOGUE_PARAMS)
 {
 #if ITEMS
-    const int at = (int)get_global_id(0), t = at / COLUMNS, column = at % COLUMNS;
+    const int at = tw_global(0), t = at / COLUMNS, column = at % COLUMNS;
     if (t >= STEPS)
         return;
     WAVE(1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Adds the partial sums of slabs in a fixed order, for GPUs: part [BATCH][SLABS][COUNT] -> result [BATCH][COUNT], whose last
 // dimension is COLUMNS. One work-item an element. Groups: (elements, batch).
-__kernel void KERNEL(slab_sum_simt)(const int n, TW_IN(part) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(slab_sum_simt)(TW_N, TW_IN(part) EPILOGUE_PARAMS)
 {
     USE_IN(part);
     const int at = tw_group(0) * GROUP + tw_item(0), batch = tw_group(1);

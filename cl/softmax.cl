@@ -57,7 +57,7 @@
     }
 #endif
 
-__kernel void KERNEL(softmax)(const int n, SOFTMAX_INPUTS EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(softmax)(TW_N, SOFTMAX_INPUTS EPILOGUE_PARAMS)
 {
     SOFTMAX_USE;
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, OUTER);
@@ -140,7 +140,7 @@ __kernel void KERNEL(softmax)(const int n, SOFTMAX_INPUTS EPILOGUE_PARAMS)
         for (int i = from; i < to; i += INNER)                                                     \
             EPILOGUE(W, SOFTMAX_RESULT(W, i), i, i % LAST);                                        \
     }
-__kernel void KERNEL(softmax)(const int n, SOFTMAX_INPUTS EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(softmax)(TW_N, SOFTMAX_INPUTS EPILOGUE_PARAMS)
 {
     SOFTMAX_USE;
     int column = 0;
@@ -151,7 +151,7 @@ __kernel void KERNEL(softmax)(const int n, SOFTMAX_INPUTS EPILOGUE_PARAMS)
     SOFTMAX_COLUMNS(1)
 }
 #else
-__kernel void KERNEL(softmax)(const int n, SOFTMAX_INPUTS EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(softmax)(TW_N, SOFTMAX_INPUTS EPILOGUE_PARAMS)
 {
     SOFTMAX_USE;
     __local float shared[LOCAL];

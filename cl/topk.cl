@@ -17,7 +17,7 @@
 #define TOPK_INDEX(at, i) STORE(1, indices, at, i)
 #endif
 
-__kernel void KERNEL(topk)(const int n, TW_IN(x) TOPK_VALUES TOPK_INDICES)
+TW_ENTRY KERNEL(topk)(TW_N, TW_IN(x) TOPK_VALUES TOPK_INDICES)
 {
     USE_IN(x);
 #ifndef values_ABSENT

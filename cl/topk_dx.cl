@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gradient of topk: dx[o, indices[o, k, i], i] = dy[o, k, i], 0 elsewhere; no place is named twice along K.
 // SIMT: a work-item takes an element of dx and looks for it; else CHUNK lines, cleared first.
-__kernel void KERNEL(topk_dx)(const int n, TW_IN(dy), TW_IN(indices), TW_OUT(dx))
+TW_ENTRY KERNEL(topk_dx)(TW_N, TW_IN(dy), TW_IN(indices), TW_OUT(dx))
 {
     USE_IN(dy);
     USE_IN(indices);
     USE_OUT(dx);
 #if SIMT
-    const int at = (int)get_global_id(0), outer = at / INNER / AXIS, place = at / INNER % AXIS;
+    const int at = tw_global(0), outer = at / INNER / AXIS, place = at / INNER % AXIS;
     if (outer >= OUTER)
         return;
     float v = 0.0f;

@@ -24,7 +24,7 @@
 #define PIXEL(WIDTH, c) LOAD(WIDTH, x, a + (c))
 #endif
 
-__kernel void KERNEL(upsample2d)(const int n, TW_IN(x) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(upsample2d)(TW_N, TW_IN(x) EPILOGUE_PARAMS)
 {
     USE_IN(x);
 #if VW > 1

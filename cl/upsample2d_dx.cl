@@ -40,7 +40,7 @@
         EPILOGUE(WIDTH, sum, (((image)*H + (iy)) * W + (ix)) * C + (c), c);                        \
     } while (0)
 
-__kernel void KERNEL(upsample2d_dx)(const int n, TW_IN(dy) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(upsample2d_dx)(TW_N, TW_IN(dy) EPILOGUE_PARAMS)
 {
     USE_IN(dy);
 #if VW > 1

@@ -27,7 +27,7 @@
         to[3 * (ts)] = 0.5f * WINOGRAD_HALF * difference1 + 2.0f * WINOGRAD_TWO * difference2 + from[5 * (fs)];       \
     } while (0)
 
-__kernel void KERNEL(winograd)(const int n, TW_IN(x), TW_IN(w), TW_OUT(scratch) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(winograd)(TW_N, TW_IN(x), TW_IN(w), TW_OUT(scratch) EPILOGUE_PARAMS)
 {
     USE_IN(x);
     USE_IN(w);

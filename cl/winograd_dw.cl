@@ -41,7 +41,7 @@
         to[2 * (ts)] = 0.5f * sum1 + 2.0f * sum2 + from[5 * (fs)];                                                    \
     } while (0)
 
-__kernel void KERNEL(winograd_dw)(const int n, TW_IN(x), TW_IN(dy), TW_OUT(scratch), TW_OUT(part))
+TW_ENTRY KERNEL(winograd_dw)(TW_N, TW_IN(x), TW_IN(dy), TW_OUT(scratch), TW_OUT(part))
 {
     USE_IN(x);
     USE_IN(dy);

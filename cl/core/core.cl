@@ -2,7 +2,7 @@
 // What every kernel file may use; stands once at the head of each program. OpenCL C 1.2, no extension.
 //
 // A kernel is written
-//     __kernel void KERNEL(gemm)(const int n, TW_IN(A), TW_IN(B) EPILOGUE_PARAMS)
+//     TW_ENTRY KERNEL(gemm)(TW_N, TW_IN(A), TW_IN(B) EPILOGUE_PARAMS)
 //     {
 //         USE_IN(A);
 //         USE_IN(B);
@@ -17,9 +17,39 @@
 #define TW_CAT4_(a, b, c, d) a##b##c##d
 #define TW_CAT4(a, b, c, d) TW_CAT4_(a, b, c, d)
 
-// Place in the launch. Never get_group_id: a launch may be cut into slices with a global offset.
-#define tw_item(d) ((int)get_local_id(d))
-#define tw_group(d) ((int)(get_global_id(d) / get_local_size(d)))
+// How a kernel begins, and its place in the launch: item in its group, group, item in the launch. Never get_group_id: a
+// launch may be cut into slices with a global offset. Where TW_CALLED is 1, what looks like a kernel is a function, called
+// by a kernel that several have in common (src/schedule/program_text.c); groups are of one item then.
+// Sizes that a kernel need not know while it is compiled stand last in its parameters, TW_SIZES(ROWS COLS): they are macros
+// as others are, or parameters where that lets several launches call one function.
+#define TW_CALLED 0
+#define TW_LIFTED 0
+#define TW_SIZES(names) TW_CAT(TW_SIZES_, TW_LIFTED)
+#define TW_SIZES_0
+#define TW_SIZES_1 TW_LIFTED_SIZES
+#define TW_ENTRY TW_CAT(TW_ENTRY_, TW_CALLED)
+#define TW_ENTRY_0 __kernel void
+#define TW_ENTRY_1 static __attribute__((noinline)) void
+#define TW_N TW_CAT(TW_N_, TW_CALLED)
+#define TW_N_0 const int n
+#define TW_N_1 const int tw_x, const int tw_y, const int tw_z, const int n
+#define tw_item(d) TW_CAT(tw_item_, TW_CALLED)(d)
+#define tw_item_0(d) ((int)get_local_id(d))
+#define tw_item_1(d) 0
+#define tw_group(d) TW_CAT(tw_group_, TW_CALLED)(d)
+#define tw_group_0(d) ((int)(get_global_id(d) / get_local_size(d)))
+#define tw_group_1(d) ((d) == 0 ? tw_x : (d) == 1 ? tw_y : tw_z)
+#define tw_global(d) TW_CAT(tw_global_, TW_CALLED)(d)
+#define tw_global_0(d) ((int)get_global_id(d))
+#define tw_global_1(d) tw_group_1(d)
+
+// Stands before a loop that compilers are to leave as it is: one over vectors, or over the few elements behind the last of
+// them. Unrolled and vectorized once more these are most of a kernel's code, and of the time that it takes to compile.
+#ifdef __clang__
+#define TW_ROLLED _Pragma("clang loop unroll(disable) vectorize(disable)")
+#else
+#define TW_ROLLED
+#endif
 
 // Storage of each element type, and values as they are computed with: float or int.
 #define tw_storage_f32 float
@@ -112,6 +142,7 @@ static inline void tw_store_u8_1(__global uchar *p, const int v) { *p = (uchar)v
         float lane[W];                                                                                                \
         if (count >= W)                                                                                               \
             return tw_load_f32_##W(p);                                                                                \
+        TW_ROLLED                                                                                                     \
         for (int i = 0; i < W; i++)                                                                                   \
             lane[i] = i < count ? p[i] : 0.0f;                                                                        \
         return vload##W(0, lane);                                                                                     \
@@ -123,6 +154,7 @@ static inline void tw_store_u8_1(__global uchar *p, const int v) { *p = (uchar)v
             tw_store_f32_##W(p, v);                                                                                   \
         } else {                                                                                                      \
             vstore##W(v, 0, lane);                                                                                    \
+            TW_ROLLED                                                                                                 \
             for (int i = 0; i < count; i++)                                                                           \
                 p[i] = lane[i];                                                                                       \
         }                                                                                                             \

@@ -38,14 +38,16 @@
     TILE_UNROLL for (int tile_i = 0; tile_i < ROWS; tile_i++)                                                         \
         TILE_UNROLL for (int tile_v = 0; tile_v < NV; tile_v++) out[tile_i][tile_v] = acc[tile_i][tile_v];
 
-// EPILOGUE for the vector v whose first column is `column` of `columns`: the last one may be a part of a vector.
+// EPILOGUE for the vector v whose first column is `column` of `columns`: the last one may be a part of a vector, unless
+// the columns are whole vectors (then the second epilogue is not even compiled).
 #define TILE_EPILOGUE(v, at, col, column, columns)                                                                    \
     do {                                                                                                              \
-        if ((column) + VW <= (columns)) {                                                                             \
+        if ((columns) % VW == 0 || (column) + VW <= (columns)) {                                                      \
             EPILOGUE(VW, v, at, col);                                                                                 \
         } else {                                                                                                      \
             float tile_lane[VW];                                                                                      \
             TW_CAT(vstore, VW)(v, 0, tile_lane);                                                                      \
+            TW_ROLLED                                                                                                 \
             for (int tile_j = 0; tile_j < (columns) - (column); tile_j++)                                             \
                 EPILOGUE(1, tile_lane[tile_j], (at) + tile_j, (col) + tile_j);                                        \
         }                                                                                                             \

@@ -19,6 +19,8 @@ typedef struct tw_caps {
     int max_work_group;
     int alignment;     /* bytes that sub-allocations start at: 64 at least */
     bool products;     /* the backend has a library for products of matrices (CLBlast) */
+    bool calls;        /* the driver takes long over each kernel, however small: few kernels, which
+                          call the work as functions, are built sooner */
     uint64_t identity; /* hash of platform, device, driver and their versions */
 } tw_caps;
 

@@ -46,6 +46,10 @@ typedef struct tw_backend {
     void (*program_destroy)(tw_device *device, tw_program **program);
     tw_status (*kernel_create)(tw_device *device, tw_program *program, const char *entry,
                                tw_kernel **kernel, tw_error *error);
+    /* For a kernel that several launches have in common: gives its last argument, number `index` as
+     * OpenCL counts, a value for good, and it a name for errors. */
+    tw_status (*kernel_select)(tw_kernel *kernel, int index, int32_t value, const char *name,
+                               tw_error *error);
     /* A product by the device's library, launched like a kernel with the arguments n, a, b, c. NULL
      * where caps.products is false. */
     tw_status (*product_create)(tw_device *device, const tw_library_product *product,

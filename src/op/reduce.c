@@ -277,8 +277,11 @@ static tw_launch *reduce_launch(tw_site *site, tw_candidate *candidate, step s)
     tw_launch_define(site, launch, "FORM", s.form);
     tw_launch_define(site, launch, "KIND", reduce_kind(site->call));
     tw_launch_define(site, launch, "INTEGER", sum == TW_I32);
-    tw_launch_define(site, launch, "MEAN", reduce_is_mean(site->call));
-    tw_launch_define_dim(site, launch, "AXIS_COUNT", reduced_count(site->call));
+    /* of a slab neither: sums and means share kernels */
+    const bool mean = s.part < 0 && reduce_is_mean(site->call);
+    tw_launch_define(site, launch, "MEAN", mean);
+    if (mean)
+        tw_launch_define_dim(site, launch, "AXIS_COUNT", reduced_count(site->call));
     tw_launch_define_value(site, launch, type);
     tw_launch_define(site, launch, "PARTIAL", s.part >= 0);
     tw_launch_define(site, launch, "SLABS", s.slabs);

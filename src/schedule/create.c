@@ -2,15 +2,13 @@
 // Making and destroying runners: choice, layout, programs, proof, buffers.
 #include "schedule/schedule.h"
 
-tw_launch **tw_runner_launches(tw_runner *runner, int *count)
+tw_launch **tw_chosen_launches(const tw_recipe *recipe, tw_arena *arena, int *count)
 {
-    const tw_recipe *recipe = runner->recipe;
     *count = 0;
     for (int s = 0; s < recipe->n_stages; s++)
         if (recipe->stage[s].n_candidates > 0)
             *count += recipe->stage[s].candidate[recipe->stage[s].chosen]->n_launches;
-    tw_launch **launches =
-        tw_arena_alloc(&runner->arena, (size_t)TW_MAX(*count, 1) * sizeof(tw_launch *));
+    tw_launch **launches = tw_arena_alloc(arena, (size_t)TW_MAX(*count, 1) * sizeof(tw_launch *));
     if (!launches)
         return NULL;
     int at = 0;
@@ -21,6 +19,11 @@ tw_launch **tw_runner_launches(tw_runner *runner, int *count)
             launches[at++] = stage->candidate[stage->chosen]->launch[l];
     }
     return launches;
+}
+
+tw_launch **tw_runner_launches(tw_runner *runner, int *count)
+{
+    return tw_chosen_launches(runner->recipe, &runner->arena, count);
 }
 
 /* ---- kernels ---- */

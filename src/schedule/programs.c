@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes few programs of many launches: each distinct pair of kernel file and macros stands once in
-// one text.
+// Makes few programs of many launches: each distinct triple of kernel file, macros and entry stands
+// once in one text.
 //
 // Building is serial inside drivers, and each program costs anew (PoCL 3.1: 0.3 s each), so all
-// that is not built yet goes into one. Entries are told apart by number: KERNEL(gemm) is gemm_3 in
-// the fourth text. Whatever a file or its macros define is undefined behind it, but for guards
-// (#ifndef X, #define X) of functions that several texts share.
+// that is not built yet goes into one.
 #include "base/hash.h"
-#include "schedule/schedule.h"
+#include "schedule/program_text.h"
 #include <stdio.h>
-
-/* A kernel file under certain macros. */
-typedef struct tw_unit {
-    const char *file, *macros, *text;
-    uint64_t hash;
-    tw_program *program; /* that it is built in; NULL: not yet */
-    int number;          /* of its entries in there */
-} tw_unit;
 
 struct tw_built {
     tw_context *context;
@@ -50,25 +40,69 @@ void tw_built_destroy(tw_built **built)
     *built = NULL;
 }
 
-static int find_unit(const tw_built *built, const tw_launch *launch, uint64_t hash)
+/* The kinds of a launch's arguments behind n. */
+typedef char signature[2 * TW_MAX_ARGS + 1];
+
+static void sign(const tw_launch *launch, signature out)
 {
-    for (int i = 0; i < built->n_units; i++)
-        if (built->unit[i].hash == hash && strcmp(built->unit[i].file, launch->file) == 0 &&
-            strcmp(built->unit[i].macros, launch->macros) == 0)
+    int count = 0;
+    for (int a = 0; a < launch->n_args; a++)
+        for (int i = 0; i < tw_bind_width(launch->arg[a].kind); i++)
+            out[count++] = launch->arg[a].kind == TW_ARG_TENSOR ? TW_SIGN_TENSOR
+                           : launch->arg[a].kind == TW_ARG_USER ? TW_SIGN_FLOAT
+                                                                : TW_SIGN_UINT;
+    out[count] = '\0';
+}
+
+static bool is_single(const tw_launch *launch)
+{
+    const char *text = tw_kernel_text(launch->file);
+    return launch->local[0] == 1 && launch->local[1] == 1 && launch->local[2] == 1 && text &&
+           strstr(text, "TW_ENTRY");
+}
+
+/* What the launch is one of, but for its program; the texts are the launch's own and `out`. */
+static tw_unit unit_of(const tw_launch *launch, signature out)
+{
+    sign(launch, out);
+    return (tw_unit){.file = launch->file,
+                     .macros = launch->macros,
+                     .entry = launch->entry,
+                     .signature = out,
+                     .hash = tw_hash_text(launch->macros),
+                     .single = is_single(launch)};
+}
+
+static int find_unit(const tw_built *built, const tw_unit *unit)
+{
+    for (int i = 0; i < built->n_units; i++) {
+        const tw_unit *other = &built->unit[i];
+        if (other->hash == unit->hash && other->single == unit->single &&
+            strcmp(other->file, unit->file) == 0 && strcmp(other->entry, unit->entry) == 0 &&
+            strcmp(other->signature, unit->signature) == 0 &&
+            strcmp(other->macros, unit->macros) == 0)
             return i;
+    }
     return -1;
 }
 
-static tw_status add_unit(tw_built *built, const tw_launch *launch, uint64_t hash, tw_error *error)
+static const char *copy(tw_built *built, const char *text)
 {
-    const char *text = tw_kernel_text(launch->file);
-    if (!text)
+    return tw_arena_text(&built->arena, text, strlen(text));
+}
+
+static tw_status add_unit(tw_built *built, const tw_launch *launch, tw_unit unit, tw_error *error)
+{
+    unit.text = tw_kernel_text(launch->file);
+    if (!unit.text)
         return tw_fail(error, TW_ERROR_INTERNAL, "%s: there is no kernel file \"%s\"",
                        launch->label, launch->file);
-    tw_unit unit = {.text = text, .hash = hash};
-    unit.file = tw_arena_text(&built->arena, launch->file, strlen(launch->file));
-    unit.macros = tw_arena_text(&built->arena, launch->macros, strlen(launch->macros));
-    if (!unit.file || !unit.macros ||
+    unit.file = copy(built, unit.file);
+    unit.macros = copy(built, unit.macros);
+    unit.entry = copy(built, unit.entry);
+    unit.signature = copy(built, unit.signature);
+    if (!unit.file || !unit.macros || !unit.entry || !unit.signature ||
+        !tw_unit_split(&unit, built->device->caps.calls, &built->arena) ||
         !tw_grow(built->context, &built->unit, &built->unit_capacity, built->n_units, sizeof unit))
         return tw_fail_memory(error);
     built->unit[built->n_units++] = unit;
@@ -82,112 +116,15 @@ static tw_status collect(tw_built *built, int count, tw_launch *const *launches,
     for (int i = 0; i < count; i++) {
         if (launches[i]->product)
             continue;
-        const uint64_t hash = tw_hash_text(launches[i]->macros);
-        unit[i] = find_unit(built, launches[i], hash);
+        signature letters;
+        const tw_unit wanted = unit_of(launches[i], letters);
+        unit[i] = find_unit(built, &wanted);
         if (unit[i] < 0) {
             unit[i] = built->n_units;
-            TW_TRY(add_unit(built, launches[i], hash, error));
+            TW_TRY(add_unit(built, launches[i], wanted, error));
         }
     }
     return TW_OK;
-}
-
-static bool is_name(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-static const char *skip_blanks(const char *at)
-{
-    while (*at == ' ' || *at == '\t')
-        at++;
-    return at;
-}
-
-/* The name that a line "# DIRECTIVE NAME ..." speaks of, and its length; NULL if the line is no
- * such line. */
-static const char *directive(const char *line, const char *word, size_t *length)
-{
-    const char *at = skip_blanks(line);
-    const size_t letters = strlen(word);
-    if (*at != '#')
-        return NULL;
-    at = skip_blanks(at + 1);
-    if (strncmp(at, word, letters) != 0 || is_name(at[letters]))
-        return NULL;
-    at = skip_blanks(at + letters);
-    for (*length = 0; is_name(at[*length]);)
-        ++*length;
-    return *length ? at : NULL;
-}
-
-/* Whether the line defines, as nothing, the name that the line before it asked for: the guard of
- * something that is to stand once in the whole program. */
-static bool is_guard(const char *before, const char *name, size_t length)
-{
-    size_t asked_length;
-    const char *asked = before ? directive(before, "ifndef", &asked_length) : NULL;
-    const char after = *skip_blanks(name + length);
-    return asked && asked_length == length && memcmp(asked, name, length) == 0 &&
-           (after == '\n' || after == '\0');
-}
-
-/* "#undef NAME" for what lines "#define NAME..." of source define, each once since `start` of the
- * text. */
-static void undefine(tw_text *text, size_t start, const char *source)
-{
-    const char *before = NULL;
-    for (const char *line = source; line;
-         before = line, line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-        size_t length;
-        const char *name = directive(line, "define", &length);
-        if (!name || is_guard(before, name, length))
-            continue;
-        const size_t mark = text->length;
-        tw_text_puts(text, "#undef ");
-        tw_text_append(text, name, length);
-        tw_text_puts(text, "\n");
-        if (text->failed)
-            return;
-        const char *first = strstr(text->data + start, text->data + mark);
-        if (first < text->data + mark) { /* it stands there already */
-            text->length = mark;
-            text->data[mark] = '\0';
-        }
-    }
-}
-
-static void put_file(tw_text *text, const char *file, const char *source)
-{
-    tw_text_printf(text, "#line 1 \"%s\"\n", file);
-    tw_text_puts(text, source);
-    tw_text_puts(text, "\n");
-}
-
-const char *tw_program_head(int index)
-{
-    static const char *const heads[] = {"core/core.cl", "core/tile.cl", "core/activation.cl",
-                                        "core/random.cl", "core/winograd.cl"};
-    return index < TW_COUNT(heads) ? heads[index] : NULL;
-}
-
-static void put_head(tw_text *text)
-{
-    for (int i = 0; tw_program_head(i); i++)
-        put_file(text, tw_program_head(i), tw_kernel_text(tw_program_head(i)));
-}
-
-static void put_unit(tw_text *text, const tw_unit *unit, int number)
-{
-    tw_text_printf(text, "#line 1 \"macros of %s\"\n#define KERNEL(name) name##_%d\n", unit->file,
-                   number);
-    tw_text_puts(text, unit->macros);
-    tw_text_puts(text, "\n");
-    put_file(text, unit->file, unit->text);
-    const size_t start = text->length;
-    undefine(text, start, unit->macros);
-    undefine(text, start, unit->text);
-    tw_text_puts(text, "#undef KERNEL\n");
 }
 
 /* Builds units from .. to - 1 as one program. */
@@ -197,9 +134,7 @@ static tw_status build(tw_built *built, int from, int to, tw_error *error)
                  sizeof *built->program))
         return tw_fail_memory(error);
     tw_text text = {.context = built->context};
-    put_head(&text);
-    for (int i = from; i < to; i++)
-        put_unit(&text, &built->unit[i], i - from);
+    tw_program_put(&text, &built->unit[from], to - from, built->device->caps.calls);
     tw_program *program = NULL;
     const tw_status status =
         text.failed ? tw_fail_memory(error)
@@ -208,10 +143,8 @@ static tw_status build(tw_built *built, int from, int to, tw_error *error)
     tw_text_clear(&text);
     if (status != TW_OK)
         return status;
-    for (int i = from; i < to; i++) {
+    for (int i = from; i < to; i++)
         built->unit[i].program = program;
-        built->unit[i].number = i - from;
-    }
     built->program[built->n_programs++] = program;
     return TW_OK;
 }
@@ -244,15 +177,42 @@ static void drop_unbuilt(tw_built *built, int from)
     built->n_units = kept;
 }
 
-static tw_status make_kernel(const tw_built *built, const tw_launch *launch, int unit,
+/* How many arguments OpenCL counts before the one that tells a caller which unit is meant. */
+static int count_arguments(const tw_unit *unit)
+{
+    int count = 1;
+    for (const char *letter = unit->signature; *letter; letter++)
+        count += *letter == TW_SIGN_TENSOR ? 2 : 1;
+    return count;
+}
+
+/* The kernel that calls the unit, bound to it. */
+static tw_status make_caller(const tw_built *built, const tw_unit *unit, const char *name,
+                             tw_kernel **kernel, tw_error *error)
+{
+    const tw_backend *backend = built->device->backend;
+    char entry[40];
+    snprintf(entry, sizeof entry, TW_CALLER, unit->caller);
+    TW_TRY(backend->kernel_create(built->device, unit->program, entry, kernel, error));
+    const tw_status status =
+        backend->kernel_select(*kernel, count_arguments(unit), unit->number, name, error);
+    if (status != TW_OK)
+        backend->kernel_destroy(built->device, kernel);
+    return status;
+}
+
+static tw_status make_kernel(const tw_built *built, const tw_launch *launch, int number,
                              tw_kernel **kernel, tw_error *error)
 {
     const tw_backend *backend = built->device->backend;
     if (launch->product)
         return backend->product_create(built->device, launch->product, kernel, error);
+    const tw_unit *unit = &built->unit[number];
     char entry[200];
-    snprintf(entry, sizeof entry, "%s_%d", launch->entry, built->unit[unit].number);
-    return backend->kernel_create(built->device, built->unit[unit].program, entry, kernel, error);
+    snprintf(entry, sizeof entry, "%s_%d", unit->entry, unit->number);
+    return unit->caller < 0
+               ? backend->kernel_create(built->device, unit->program, entry, kernel, error)
+               : make_caller(built, unit, entry, kernel, error);
 }
 
 static tw_status make_kernels(tw_programs *programs, const int *unit, int count,

@@ -52,6 +52,10 @@ tw_recipe *tw_runner_recipe(tw_runner *runner);
 /* "stage=candidate" of every stage that had a choice; NULL-terminated, lives as long as the runner. */
 const char *const *tw_runner_choices(const tw_runner *runner);
 
+/* Builds what runners of these recipes will ask for first as one program, which is sooner there than a program for
+ * each. What does not build is left to them to find out. Errors: MEMORY. */
+tw_status tw_schedule_build(tw_params *params, int count, tw_recipe *const *recipes, tw_error *error);
+
 /* Enqueues one run, as tw_plan_enqueue, for a batch of runtime->n; runtime's scalars go to the kernels that ask for
  * them. When `received` is not NULL it is called by a later enqueue or wait, in order, once this run's outputs have
  * arrived in host memory of the runner's own (outputs[i] of the recipe, in their host types), and outputs is not

@@ -64,7 +64,7 @@ char *tw_tuned_path(tw_context *context, uint64_t identity);
  * between runs (else what is made of them alone is not run each time, nor timed). */
 uint64_t tw_stage_key(const tw_recipe *recipe, const tw_stage *stage);
 
-/* ---- programs (programs.c) ---- */
+/* ---- programs (programs.c, program_text.c) ---- */
 /* The kernel files that stand at the head of each program, in order; NULL behind the last. */
 const char *tw_program_head(int index);
 /* What has been built, so that plans on the same weights (training, evaluation) build and generate code once for the
@@ -201,7 +201,8 @@ size_t tw_runner_port_bytes(const tw_runner *runner, const tw_recipe_port *port)
 tw_status tw_prove(tw_runner *runner, bool *struck, tw_error *error);
 /* The same for the chosen candidate of one stage, whose kernels begin at first_kernel; nothing is saved. */
 tw_status tw_prove_stage(tw_runner *runner, tw_stage *stage, int first_kernel, tw_error *error);
-/* The chosen launches in order; *count of them. In the runner's arena; NULL: memory is out. */
+/* A recipe's chosen launches in order; *count of them. In the arena; NULL: memory is out. */
+tw_launch **tw_chosen_launches(const tw_recipe *recipe, tw_arena *arena, int *count);
 tw_launch **tw_runner_launches(tw_runner *runner, int *count);
 /* Arguments of launches (bind.c): finds what is constant, and fills in what a run decides. */
 tw_status tw_bind_create(tw_runner *runner, tw_error *error);

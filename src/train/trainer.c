@@ -126,33 +126,53 @@ tw_status tw_line_recipe(tw_trainer *t, const tw_line *line, tw_recipe **recipe,
     return tw_recipe_create(t->params->graph, &t->params->table, &t->caps, &options, recipe, error);
 }
 
-static tw_status line_create(tw_trainer *t, tw_line *line, tw_error *error)
+/* All of a line that comes before anything is built. */
+static tw_status line_plan(tw_trainer *t, tw_line *line, tw_error *error)
 {
-    const char **names = line_names(t, line);
-    const char *const *choices = NULL;
-    if (!names)
+    line->names = line_names(t, line);
+    if (!line->names)
         return tw_fail_memory(error);
+    TW_TRY(tw_line_recipe(t, line, &line->recipe, error));
+    const tw_status status = tw_updater_create(t->params, &t->caps, &line->optimizer,
+                                               line->recipe->has_gradient, &line->updater, error);
+    if (status == TW_ERROR_NAME && error)
+        error->line = line->spec->line, error->column = 1; /* nothing to train */
+    return status;
+}
+
+static tw_status line_start(tw_trainer *t, tw_line *line, tw_error *error)
+{
+    const char *const *choices = NULL;
     TW_TRY(tw_choices_split(&t->arena, t->choices[line->index], &choices, error));
-    tw_recipe *recipe = NULL;
-    TW_TRY(tw_line_recipe(t, line, &recipe, error));
-    tw_status status = tw_updater_create(t->params, &t->caps, &line->optimizer,
-                                         recipe->has_gradient, t->gradients, &line->updater, error);
-    if (status != TW_OK) {
-        tw_recipe_destroy(&recipe);
-        if (status == TW_ERROR_NAME && error)
-            error->line = line->spec->line, error->column = 1; /* nothing to train */
-        return status;
-    }
+    TW_TRY(tw_updater_start(&line->updater, t->gradients, error));
     const tw_runner_options options = {
         .gradients = t->gradients, .choices = choices, .no_proof = t->options.no_proof};
-    TW_TRY(tw_runner_create(t->params, &recipe, &options, &line->runner, error));
-    return tw_ports_create(t, line->runner, line->n_values + 1, names, &line->ports, error);
+    TW_TRY(tw_runner_create(t->params, &line->recipe, &options, &line->runner, error));
+    return tw_ports_create(t, line->runner, line->n_values + 1, line->names, &line->ports, error);
+}
+
+/* One program for all lines, but where a checkpoint's choices are obeyed. */
+static tw_status build_together(tw_trainer *t, tw_error *error)
+{
+    tw_recipe **recipe = tw_arena_alloc(&t->arena, 2 * (size_t)t->n_lines * sizeof *recipe);
+    if (!recipe)
+        return tw_fail_memory(error);
+    for (int i = 0; i < t->n_lines; i++) {
+        if (t->choices[i])
+            return TW_OK;
+        recipe[2 * i] = t->line[i].updater.recipe;
+        recipe[2 * i + 1] = t->line[i].recipe;
+    }
+    return tw_schedule_build(t->params, 2 * t->n_lines, recipe, error);
 }
 
 tw_status tw_lines_create(tw_trainer *trainer, tw_error *error)
 {
     for (int i = 0; i < trainer->n_lines; i++)
-        TW_TRY(line_create(trainer, &trainer->line[i], error));
+        TW_TRY(line_plan(trainer, &trainer->line[i], error));
+    TW_TRY(build_together(trainer, error));
+    for (int i = 0; i < trainer->n_lines; i++)
+        TW_TRY(line_start(trainer, &trainer->line[i], error));
     return TW_OK;
 }
 
@@ -160,6 +180,7 @@ void tw_lines_destroy(tw_trainer *trainer)
 {
     for (int i = 0; trainer->line && i < trainer->n_lines; i++) {
         tw_runner_destroy(&trainer->line[i].runner);
+        tw_recipe_destroy(&trainer->line[i].recipe);
         tw_updater_destroy(&trainer->line[i].updater);
     }
 }

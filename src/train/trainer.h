@@ -33,6 +33,8 @@ typedef struct tw_line {
     int first_value, n_values; /* among the trainer's; the first one is the loss */
     int first_sum, n_sums;     /* of all its values */
     const char *penalty;       /* node that is added to the loss as reported (l1, l2), or NULL */
+    const char **names;        /* of the outputs: values, then the penalty */
+    tw_recipe *recipe;         /* until it runs */
     tw_runner *runner;
     tw_updater updater;
     tw_ports ports;    /* outputs: the line's values, then the penalty */

@@ -382,24 +382,15 @@ static tw_status make_recipe(tw_updater *u, tw_recipe *recipe, tw_error *error)
     return tw_recipe_close(recipe, stage, &site, error);
 }
 
-static tw_status make_runner(tw_updater *u, const tw_caps *caps, tw_buffer *gradients,
-                             tw_error *error)
+tw_status tw_updater_start(tw_updater *u, tw_buffer *gradients, tw_error *error)
 {
-    tw_recipe *recipe = NULL;
-    TW_TRY(tw_recipe_empty(u->params->context, caps, &recipe, error));
-    const tw_status status = make_recipe(u, recipe, error);
-    if (status != TW_OK) {
-        tw_recipe_destroy(&recipe);
-        return status;
-    }
     const tw_runner_options options = {
         .n_external = TW_COUNT(u->buffer), .external = u->buffer, .gradients = gradients};
-    return tw_runner_create(u->params, &recipe, &options, &u->runner, error);
+    return tw_runner_create(u->params, &u->recipe, &options, &u->runner, error);
 }
 
 tw_status tw_updater_create(tw_params *params, const tw_caps *caps, const tw_optimizer *optimizer,
-                            const bool *has_gradient, tw_buffer *gradients, tw_updater *updater,
-                            tw_error *error)
+                            const bool *has_gradient, tw_updater *updater, tw_error *error)
 {
     *updater = (tw_updater){.params = params, .optimizer = optimizer};
     tw_status status = find_segments(updater, has_gradient, error);
@@ -410,7 +401,9 @@ tw_status tw_updater_create(tw_params *params, const tw_caps *caps, const tw_opt
     if (status == TW_OK)
         status = fill_states(updater, error);
     if (status == TW_OK)
-        status = make_runner(updater, caps, gradients, error);
+        status = tw_recipe_empty(params->context, caps, &updater->recipe, error);
+    if (status == TW_OK)
+        status = make_recipe(updater, updater->recipe, error);
     if (status != TW_OK)
         tw_updater_destroy(updater);
     return status;
@@ -422,6 +415,7 @@ void tw_updater_destroy(tw_updater *updater)
         return;
     tw_device *device = updater->params->device;
     tw_runner_destroy(&updater->runner);
+    tw_recipe_destroy(&updater->recipe);
     for (int i = 0; i < TW_COUNT(updater->buffer); i++)
         if (updater->buffer[i])
             device->backend->buffer_destroy(device, &updater->buffer[i]);

@@ -23,6 +23,7 @@ typedef struct tw_updater {
     tw_segment *segment;
     tw_buffer *buffer[3 + TW_MAX_STATES]; /* chunks, ranges, segments, then the states; NULL where
                                              not used */
+    tw_recipe *recipe;                    /* until it runs */
     tw_runner *runner;
 } tw_updater;
 
@@ -30,12 +31,13 @@ typedef struct tw_updater {
 double tw_parameter_number(const tw_call *parameter, const char *name, double otherwise);
 
 /* Finds the segments (trainable parameters with a gradient), fills the tables, sets the states to
- * their first values and prepares the launches. has_gradient: by number in the table. gradients:
- * borrowed until destroyed, as is optimizer; *updater must not move. Errors: NAME (nothing to
- * train), DEVICE_MEMORY, BUILD, ... */
+ * their first values and prepares the launches, as updater->recipe. has_gradient: by number in the
+ * table. optimizer: borrowed until destroyed; *updater must not move. Errors: NAME (nothing to
+ * train), DEVICE_MEMORY, ... */
 tw_status tw_updater_create(tw_params *params, const tw_caps *caps, const tw_optimizer *optimizer,
-                            const bool *has_gradient, tw_buffer *gradients, tw_updater *updater,
-                            tw_error *error);
+                            const bool *has_gradient, tw_updater *updater, tw_error *error);
+/* Makes its runner. gradients: borrowed until destroyed. Errors: BUILD, DEVICE_MEMORY, ... */
+tw_status tw_updater_start(tw_updater *updater, tw_buffer *gradients, tw_error *error);
 void tw_updater_destroy(tw_updater *updater);
 tw_status tw_updater_reset(tw_updater *updater, tw_error *error); /* the states' first values */
 /* Enqueues one update with the scalars of tw_optimizer_scalars; the weights' version grows. */

@@ -172,6 +172,16 @@ static bool identity(tw_context *context, cl_device_id device, uint64_t *hash)
     return complete;
 }
 
+/* PoCL generates a kernel's code three times (as a function, and in two launchers), each through
+ * all of LLVM's passes, and links it by a process of its own. */
+static bool is_pocl(tw_context *context, cl_device_id device)
+{
+    char *name = tw_opencl_platform_text(context, platform_of(device), CL_PLATFORM_NAME);
+    const bool pocl = name && strcmp(name, "Portable Computing Language") == 0;
+    tw_free(context, name);
+    return pocl;
+}
+
 tw_status tw_opencl_caps(tw_context *context, cl_device_id device, tw_caps *caps, tw_error *error)
 {
     const bool cpu = strcmp(type_name(NUMBER(device, CL_DEVICE_TYPE, cl_device_type)), "cpu") == 0;
@@ -190,6 +200,7 @@ tw_status tw_opencl_caps(tw_context *context, cl_device_id device, tw_caps *caps
                   .cache = NUMBER(device, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, cl_ulong),
                   .max_work_group = (int)TW_MIN(TW_MAX(work_group, 1u), (uint64_t)INT32_MAX),
                   .alignment = (int)TW_MIN(TW_MAX(alignment, 64u), 4096u)};
+    caps->calls = cpu && is_pocl(context, device);
 #ifdef TW_CLBLAST
     caps->products = true;
 #endif

@@ -120,6 +120,21 @@ tw_status tw_opencl_kernel_create(tw_device *device, tw_program *program, const 
     return TW_OK;
 }
 
+tw_status tw_opencl_kernel_select(tw_kernel *kernel, int index, int32_t value, const char *name,
+                                  tw_error *error)
+{
+    const cl_int code = clSetKernelArg(kernel->kernel, (cl_uint)index, sizeof value, &value);
+    if (code != CL_SUCCESS)
+        return tw_opencl_fail(error, code, "argument %d of the kernel '%s' on '%s'", index,
+                              kernel->name, kernel->device->info.name);
+    char *copy = tw_copy_text(kernel->device->context, name, strlen(name));
+    if (!copy)
+        return tw_fail_memory(error);
+    tw_free(kernel->device->context, kernel->name);
+    kernel->name = copy;
+    return TW_OK;
+}
+
 void tw_opencl_kernel_destroy(tw_device *device, tw_kernel **kernel)
 {
     if (!*kernel)
