@@ -19,4 +19,5 @@ OP_TESTS("alternatives",
          ALL("conv2d filters=24 kernel=3 stride=2 padding=same", "x f32[n,9,11,9]"),
          ALL("conv2d filters=40 kernel=3 groups=2 padding=same", "x f32[n,5,6,6]"),
          /* Winograd's */
-         ALL("conv2d filters=33 kernel=3 padding=same", "x f32[n,9,11,17]"))
+         ALL("conv2d filters=33 kernel=3 padding=same", "x f32[n,9,11,17]"),
+         ALL("conv2d filters=64 kernel=3 padding=same", "x f32[n,5,6,64]"))
