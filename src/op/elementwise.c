@@ -28,6 +28,7 @@
 #define SHR(x, z) floor((x) / exp2(z))
 #define TANH(x) tanh(x)
 #define SIGMOID(x) (1 / (1 + exp(-(x))))
+#define ERF(x) erf(x)
 #define EW(name, inputs, kind, params, value, da, db, dc, doc)                                     \
     TW_ROW_FUNCTION(_real, name, value)                                                            \
     TW_ROW_FUNCTION(_d0, name, da)                                                                 \
@@ -43,6 +44,7 @@
 #undef SHR
 #undef TANH
 #undef SIGMOID
+#undef ERF
 
 /* Integers compute in 64 bits and are kept modulo 2^32, as OpenCL's int is. */
 #define TW_NUMBER int64_t
