@@ -85,7 +85,8 @@ TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER S
     }
 }
 #elif FORM == 2
-// Whole runs of columns, four rows at a time, are added to sums in private memory: rows are read as they lie.
+// Whole runs of columns are added to sums in private memory: rows are read as they lie. Long ones come four at a time;
+// short ones do not, for the caches foresee addresses that grow.
 #define REDUCE_FOUR(W, i)                                                                          \
     VALUEV(W) a = LOAD(W, x, i);                                                                   \
     const VALUEV(W) b = LOAD(W, x, (i) + INNER);                                                   \
@@ -124,7 +125,7 @@ TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER S
         end[k] = REDUCE_INIT;
     int r = from;
     TW_ROLLED
-    for (; r + 4 <= to; r += 4) {
+    for (; INNER >= 512 && r + 4 <= to; r += 4) {
         REDUCE_INTO(FOUR, base + r * INNER)
     }
     TW_ROLLED
