@@ -58,7 +58,7 @@
             TILE_LOOP for (; c < CI; c++) DEPTHWISE(1, c, COUNT, INSIDE);                                             \
     } while (0)
 
-__kernel void KERNEL(convolution_depthwise)(const int n, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(convolution_depthwise)(TW_N, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
 {
     USE_IN(x);
     USE_IN(w);

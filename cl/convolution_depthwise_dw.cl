@@ -37,7 +37,7 @@
             TILE_LOOP for (; c < CI; c++) DEPTHWISE(1, c, INSIDE)                                                     \
     } while (0)
 
-__kernel void KERNEL(convolution_depthwise_dw)(const int n, TW_IN(x), TW_IN(dy), TW_OUT(part))
+TW_ENTRY KERNEL(convolution_depthwise_dw)(TW_N, TW_IN(x), TW_IN(dy), TW_OUT(part))
 {
     USE_IN(x);
     USE_IN(dy);
