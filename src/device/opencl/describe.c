@@ -173,13 +173,14 @@ static bool identity(tw_context *context, cl_device_id device, uint64_t *hash)
 }
 
 /* PoCL generates a kernel's code three times (as a function, and in two launchers), each through
- * all of LLVM's passes, and links it by a process of its own. */
-static bool is_pocl(tw_context *context, cl_device_id device)
+ * all of LLVM's passes, and links it by a process of its own. False when memory is out. */
+static bool ask_for_pocl(tw_context *context, cl_device_id device, bool *pocl)
 {
     char *name = tw_opencl_platform_text(context, platform_of(device), CL_PLATFORM_NAME);
-    const bool pocl = name && strcmp(name, "Portable Computing Language") == 0;
+    const bool known = name != NULL;
+    *pocl = name && strcmp(name, "Portable Computing Language") == 0;
     tw_free(context, name);
-    return pocl;
+    return known;
 }
 
 tw_status tw_opencl_caps(tw_context *context, cl_device_id device, tw_caps *caps, tw_error *error)
@@ -200,7 +201,10 @@ tw_status tw_opencl_caps(tw_context *context, cl_device_id device, tw_caps *caps
                   .cache = NUMBER(device, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, cl_ulong),
                   .max_work_group = (int)TW_MIN(TW_MAX(work_group, 1u), (uint64_t)INT32_MAX),
                   .alignment = (int)TW_MIN(TW_MAX(alignment, 64u), 4096u)};
-    caps->calls = cpu && is_pocl(context, device);
+    bool pocl = false;
+    if (!ask_for_pocl(context, device, &pocl))
+        return tw_fail_memory(error);
+    caps->calls = cpu && pocl;
 #ifdef TW_CLBLAST
     caps->products = true;
 #endif
