@@ -38,13 +38,14 @@
     TILE_UNROLL for (int tile_i = 0; tile_i < ROWS; tile_i++)                                                         \
         TILE_UNROLL for (int tile_v = 0; tile_v < NV; tile_v++) out[tile_i][tile_v] = acc[tile_i][tile_v];
 
-// EPILOGUE for the vector v whose first column is `column` of `columns`: the last one may be a part of a vector, unless
-// the columns are whole vectors (then the second epilogue is not even compiled).
+// EPILOGUE for the vector v whose first column is `column` of `columns`: the last one may be a part of a vector (unless
+// the columns are whole vectors: then the second epilogue is not even compiled), and further ones of a tile may lie
+// behind the end.
 #define TILE_EPILOGUE(v, at, col, column, columns)                                                                    \
     do {                                                                                                              \
-        if ((columns) % VW == 0 || (column) + VW <= (columns)) {                                                      \
+        if ((column) + VW <= (columns)) {                                                                             \
             EPILOGUE(VW, v, at, col);                                                                                 \
-        } else {                                                                                                      \
+        } else if ((columns) % VW != 0) {                                                                             \
             float tile_lane[VW];                                                                                      \
             TW_CAT(vstore, VW)(v, 0, tile_lane);                                                                      \
             TW_ROLLED                                                                                                 \
