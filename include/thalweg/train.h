@@ -74,8 +74,8 @@ typedef struct tw_fit_options {
     bool no_shuffle;
     tw_dataset *test; /* borrowed; NULL: none */
     const char *out;  /* folder that receives model.tw, weights.safetensors, state.safetensors and
-                         log.jsonl  after each epoch, and what the data were read by
-                         (tw_preparation_write); NULL:  none. Created if missing */
+                         log.jsonl after each epoch, and what the data were read by
+                         (tw_preparation_write); NULL: none. Created if missing */
     bool keep_best; /* weights.safetensors holds the epoch with the least test (else train) loss */
     int64_t
         patience; /* stop after so many epochs without a lower test (else train) loss; 0: never */
