@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Winograd candidates of 3x3 convolutions and their gradients (cl/winograd.cl,
 // cl/winograd_dw.cl).
-#include "op/convolution.h"
+#include "op/convolution_launch.h"
 
 #define EDGE 4    /* pixels of a tile of the result, in height and width */
 #define PLACES 36 /* multiplications a tile */
 #define STRIP 2   /* register tiles of a strip */
 #define SLICES 4  /* work-groups a core */
-
-static int64_t ceil_divide(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
 
 bool tw_winograd_fits(const tw_convolution *c)
 {
@@ -23,7 +18,7 @@ bool tw_winograd_fits(const tw_convolution *c)
  * do not reach far beyond the image. */
 bool tw_winograd_pays(const tw_site *site, const tw_convolution *c)
 {
-    const int64_t tiles = ceil_divide(c->oh, EDGE) * ceil_divide(c->ow, EDGE);
+    const int64_t tiles = tw_ceil_divide(c->oh, EDGE) * tw_ceil_divide(c->ow, EDGE);
     const int64_t strips = SLICES * (int64_t)site->caps->units;
     return tw_winograd_fits(c) && c->ci >= 32 && c->co >= 32 &&
            tiles * tw_dim_at(c->images, site->batch) >=
@@ -42,8 +37,8 @@ static void define_images(tw_site *site, tw_launch *l, const tw_convolution *c)
     tw_launch_define(site, l, "CO", c->co);
     tw_launch_define(site, l, "PT", c->pad[0]);
     tw_launch_define(site, l, "PL", c->pad[1]);
-    tw_launch_define(site, l, "TILES_H", ceil_divide(c->oh, EDGE));
-    tw_launch_define(site, l, "TILES_W", ceil_divide(c->ow, EDGE));
+    tw_launch_define(site, l, "TILES_H", tw_ceil_divide(c->oh, EDGE));
+    tw_launch_define(site, l, "TILES_W", tw_ceil_divide(c->ow, EDGE));
 }
 
 static int emit_weight(tw_site *site, tw_candidate *candidate, const tw_convolution *c,
@@ -134,7 +129,7 @@ static int dw_rows(const tw_caps *caps)
 
 bool tw_winograd_dw_pays(const tw_site *site, const tw_convolution *c)
 {
-    const int64_t tiles = ceil_divide(c->oh, EDGE) * ceil_divide(c->ow, EDGE);
+    const int64_t tiles = tw_ceil_divide(c->oh, EDGE) * tw_ceil_divide(c->ow, EDGE);
     return tw_winograd_fits(c) && c->ci >= 32 && c->co >= 32 &&
            tiles * tw_dim_at(c->images, site->batch) >=
                SLICES * (int64_t)site->caps->units * DW_STRIP &&
@@ -148,13 +143,13 @@ static void strips_dw_simd(tw_site *site, const tw_convolution *c, tw_tile_shape
     const int rows = shape.rows;
     if (!candidate)
         return;
-    const int64_t cip = ceil_divide(c->ci, rows) * rows;
+    const int64_t cip = tw_ceil_divide(c->ci, rows) * rows;
     int64_t wide = TW_MIN(tile.blocks, 4);
     while (wide > 1 && (tile.blocks % wide || PLACES * cip * wide * tile.width > DW_SUMS))
         wide--;
-    const int64_t columns = wide * tile.width, blocks = ceil_divide(tile.blocks, wide);
-    const tw_dim tiles =
-        tw_dim_multiply(c->images, TW_DIM(ceil_divide(c->oh, EDGE) * ceil_divide(c->ow, EDGE)));
+    const int64_t columns = wide * tile.width, blocks = tw_ceil_divide(tile.blocks, wide);
+    const tw_dim tiles = tw_dim_multiply(
+        c->images, TW_DIM(tw_ceil_divide(c->oh, EDGE) * tw_ceil_divide(c->ow, EDGE)));
     const int slabs = tw_split(site->caps, blocks, tw_dim_nominal(tiles) / strip);
     const int scratch = tw_candidate_workspace(
         site, candidate, TW_F32,
