@@ -263,12 +263,10 @@ static inline void KERNEL(hide)(MASK_PARAMETER const int query0, const int key0,
 #define DROPOUT_ARGUMENTS , seed_lo, seed_hi, step, line
 #define UINT TW_CAT(uint, VW)
 #define ULONG TW_CAT(ulong, VW)
-#if VW != 4
 #ifndef TW_PHILOX_OF_LANES
 #define TW_PHILOX_OF_LANES
 #define PHILOX_OF(T) TW_PHILOX(T)
 PHILOX_OF(UINT)
-#endif
 #endif
 
 // KEEP: 0 or 1 / (1 - rate). The element of row r (of BATCH, HEADS, QUERIES) and key j is r * UP(KEYS, 4) + j, so that each

@@ -289,7 +289,12 @@ static void print_cast(const tw_expr *expr, int s, const value_class *classes, t
     }
 }
 
-static void print_step(const tw_expr *expr, int s, const value_class *classes, tw_text *text)
+/* Arguments of random numbers: the halves of a hash are printed in. */
+#define STREAM "seed_lo, seed_hi, step, line, %uu, %uu, (ulong)(uint)(at)"
+
+/* drawn: a uniform number is taken from what EPILOGUE_DRAW has made. */
+static void print_step(const tw_expr *expr, int s, const value_class *classes, bool drawn,
+                       tw_text *text)
 {
     const tw_expr_step *step = &expr->step[s];
     if (step->kind == TW_EXPR_CONST || step->kind == TW_EXPR_EXTENT)
@@ -305,10 +310,12 @@ static void print_step(const tw_expr *expr, int s, const value_class *classes, t
         break;
     case TW_EXPR_UNIFORM:
     case TW_EXPR_NORMAL:
-        tw_text_printf(
-            text, "TW_CAT(tw_random_%s_, W)(seed_lo, seed_hi, step, line, %uu, %uu, (ulong)(at))",
-            step->kind == TW_EXPR_UNIFORM ? "uniform" : "normal",
-            (unsigned)(step->hash & 0xffffffffu), (unsigned)(step->hash >> 32));
+        if (drawn && step->kind == TW_EXPR_UNIFORM)
+            tw_text_printf(text, "drawn%d[half]", s);
+        else
+            tw_text_printf(text, "TW_CAT(tw_random_%s_, W)(" STREAM ")",
+                           step->kind == TW_EXPR_UNIFORM ? "uniform" : "normal",
+                           (unsigned)(step->hash & 0xffffffffu), (unsigned)(step->hash >> 32));
         break;
     case TW_EXPR_CAST:
         print_cast(expr, s, classes, text);
@@ -351,6 +358,42 @@ static void print_parameters(const tw_expr *expr, tw_text *text)
     tw_text_puts(text, "\n");
 }
 
+static void print_body(const tw_expr *expr, const value_class *classes, bool drawn, tw_text *text)
+{
+    tw_text_puts(text, " \\\n    do {");
+    for (int s = 0; s < expr->n_steps; s++)
+        print_step(expr, s, classes, drawn, text);
+    for (int o = 0; o < expr->n_stores; o++) {
+        const tw_expr_store *store = &expr->store[o];
+        tw_text_printf(text, " \\\n        TW_CAT(tw_store_%s_, W)(s%d_base + s%d_offset + (at), ",
+                       tw_type_name(store->type), o, o);
+        print_argument(expr, store->step, class_of_type(store->type), classes, text);
+        tw_text_puts(text, ");");
+    }
+    tw_text_puts(text, " \\\n    } while (0)\n");
+}
+
+/* 32 uniform numbers are made in little more than the time of 16: EPILOGUE_DRAW(at) makes them,
+ * EPILOGUE_DRAWN(W, v, at, col, half) is the epilogue of 16 elements that takes its half. */
+static void print_drawn(const tw_expr *expr, const value_class *classes, tw_text *text)
+{
+    int uniform = 0;
+    for (int s = 0; s < expr->n_steps; s++) {
+        const tw_expr_step *step = &expr->step[s];
+        if (step->kind != TW_EXPR_UNIFORM)
+            continue;
+        if (uniform++ == 0)
+            tw_text_puts(text, "#define EPILOGUE_DRAW(at)");
+        tw_text_printf(
+            text, " \\\n    float16 drawn%d[2]; \\\n    tw_random_uniform_32(" STREAM ", drawn%d);",
+            s, (unsigned)(step->hash & 0xffffffffu), (unsigned)(step->hash >> 32), s);
+    }
+    if (uniform == 0)
+        return;
+    tw_text_puts(text, "\n#define EPILOGUE_DRAWN(W, v, at, col, half)");
+    print_body(expr, classes, true, text);
+}
+
 void tw_expr_print(const tw_expr *expr, unsigned widths, tw_text *text)
 {
     value_class classes[TW_MAX_STEPS];
@@ -361,15 +404,8 @@ void tw_expr_print(const tw_expr *expr, unsigned widths, tw_text *text)
                 print_function(&expr->step[s], classes[s], width, text);
     }
     print_parameters(expr, text);
-    tw_text_puts(text, "#define EPILOGUE(W, v, at, col) \\\n    do {");
-    for (int s = 0; s < expr->n_steps; s++)
-        print_step(expr, s, classes, text);
-    for (int o = 0; o < expr->n_stores; o++) {
-        const tw_expr_store *store = &expr->store[o];
-        tw_text_printf(text, " \\\n        TW_CAT(tw_store_%s_, W)(s%d_base + s%d_offset + (at), ",
-                       tw_type_name(store->type), o, o);
-        print_argument(expr, store->step, class_of_type(store->type), classes, text);
-        tw_text_puts(text, ");");
-    }
-    tw_text_puts(text, " \\\n    } while (0)\n");
+    tw_text_puts(text, "#define EPILOGUE(W, v, at, col)");
+    print_body(expr, classes, false, text);
+    if (widths & 16)
+        print_drawn(expr, classes, text);
 }
