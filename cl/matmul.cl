@@ -2,8 +2,8 @@
 // Products for CPUs: y[batch][M][N] = a * b, a tile of ROWS rows by TILE_WIDTH columns a group.
 //
 // Element (m, k) of matrix A_INDEX of a is m*A_ROW + k*A_COL behind its begin: each is read as a scalar, so a transposed
-// a needs no copy. b is read IN_PLACE, [K][N] with N a multiple of VW and at least TILE_WIDTH: then the last block overlaps
-// the one before it and stores only what is its own. Otherwise b is packed [BLOCKS][K][TILE_WIDTH] by matmul_pack.cl.
+// a needs no copy. b is read IN_PLACE, [K][N] with N at least TILE_WIDTH: then the last block overlaps the one before it and
+// stores only what is its own. Otherwise b is packed [BLOCKS][K][TILE_WIDTH] by matmul_pack.cl.
 // A_INDEX and B_INDEX are expressions in `batch` (broadcasting).
 // AHEAD: rows of b that are asked for so early, 0 if none.
 // SLABS > 1: partial sums over parts of K into part [batch][SLABS][M][BLOCKS*TILE_WIDTH], for slab_sum.cl.
@@ -36,17 +36,27 @@
         for (int i = (begin) - (top); i < ROWS_; i++)                                                                 \
             for (int v = 0; v < NV; v++) {                                                                            \
                 const int column = first + v * VW;                                                                    \
-                if (column >= block * TILE_WIDTH)                                                                     \
-                    RESULT(out[i][v], (top) + i, column);                                                             \
+                RESULT(out[i][v], (top) + i, column);                                                                 \
             }                                                                                                         \
     } while (0)
 
+// Of vectors of b in place those lanes that the block before it has, too, are left to that.
+#if IN_PLACE
+#define FIRST_LANE(column) (block * TILE_WIDTH - (column))
+#else
+#define FIRST_LANE(column) 0
+#endif
+
 #if SLABS > 1
+#define PUT_PART(W, v, at, col) STORE(W, part, at, v)
 #define RESULT(value, row, column)                                                                                    \
-    STORE(VW, part, ((batch * SLABS + slab) * (M) + row) * (BLOCKS * TILE_WIDTH) + column, value)
+    TILE_LANES(PUT_PART, value, ((batch * SLABS + slab) * (M) + (row)) * (BLOCKS * TILE_WIDTH) + (column), column,    \
+               FIRST_LANE(column), VW, N % VW == 0 || !IN_PLACE)
 TW_ENTRY KERNEL(matmul)(TW_N, TW_IN(a), TW_IN(b), TW_OUT(part))
 #else
-#define RESULT(value, row, column) TILE_EPILOGUE(value, (batch * (M) + row) * (N) + column, column, column, N)
+#define RESULT(value, row, column)                                                                                    \
+    TILE_LANES(EPILOGUE, value, (batch * (M) + (row)) * (N) + (column), column, FIRST_LANE(column), N - (column),     \
+               N % VW == 0)
 TW_ENTRY KERNEL(matmul)(TW_N, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS)
 #endif
 {

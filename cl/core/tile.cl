@@ -38,21 +38,26 @@
     TILE_UNROLL for (int tile_i = 0; tile_i < ROWS; tile_i++)                                                         \
         TILE_UNROLL for (int tile_v = 0; tile_v < NV; tile_v++) out[tile_i][tile_v] = acc[tile_i][tile_v];
 
-// EPILOGUE for the vector v whose first column is `column` of `columns`: the last one may be a part of a vector (unless
-// the columns are whole vectors: then the second epilogue is not even compiled), and further ones of a tile may lie
-// behind the end.
-#define TILE_EPILOGUE(v, at, col, column, columns)                                                                    \
+// PUT(W, v, at, col), EPILOGUE or one like it, for the lanes `from` to `to` - 1 of the vector v, of those that it has. Its
+// lane 0 is element `at`, in column `col`. `whole`, a constant: all of it or nothing is put, so that the second PUT is not
+// even compiled.
+#define TILE_LANES(PUT, v, at, col, from, to, whole)                                                                  \
     do {                                                                                                              \
-        if ((column) + VW <= (columns)) {                                                                             \
-            EPILOGUE(VW, v, at, col);                                                                                 \
-        } else if ((columns) % VW != 0) {                                                                             \
+        if ((from) <= 0 && (to) >= VW) {                                                                              \
+            PUT(VW, v, at, col);                                                                                      \
+        } else if (!(whole)) {                                                                                        \
             float tile_lane[VW];                                                                                      \
             TW_CAT(vstore, VW)(v, 0, tile_lane);                                                                      \
             TW_ROLLED                                                                                                 \
-            for (int tile_j = 0; tile_j < (columns) - (column); tile_j++)                                             \
-                EPILOGUE(1, tile_lane[tile_j], (at) + tile_j, (col) + tile_j);                                        \
+            for (int tile_j = max(from, 0); tile_j < min(to, VW); tile_j++)                                           \
+                PUT(1, tile_lane[tile_j], (at) + tile_j, (col) + tile_j);                                             \
         }                                                                                                             \
     } while (0)
+
+// EPILOGUE for the vector whose first column is `column` of `columns`: the last one may be a part of a vector, and further
+// ones of a tile may lie behind the end.
+#define TILE_EPILOGUE(v, at, col, column, columns)                                                                    \
+    TILE_LANES(EPILOGUE, v, at, col, 0, (columns) - (column), (columns) % VW == 0)
 
 // Asks for the cache line of element i of a tensor, so that it is there when it is needed; any i. OpenCL's prefetch does
 // nothing on PoCL. Only where a compiler says that it makes code for a CPU: others need not know the builtin.

@@ -10,9 +10,19 @@
  * columns follow one another, so that the block stays there. */
 #define SMALL_B 50000
 
-/* Rows of a large b in place that are asked for ahead: a block of its columns is a stride that no
- * cache foresees (image_cnn's dense layer: 1.8 ms without). */
+/* Rows of a large b in place that are asked for ahead: a narrow block of its columns is a stride
+ * that no cache foresees (image_cnn's dense layer: 1.8 ms without). */
 #define AHEAD 16
+
+/* Rows this many bytes apart meet in one set of the first-level cache, which holds CACHE_WAYS. */
+#define CACHE_STRIDE 4096
+#define CACHE_WAYS 8
+
+/* With that many rows a b of so many elements is packed although it could be read in place: where
+ * its rows meet in few sets of the caches, and where it is large anyway (docs/kernels.md). */
+#define PACK_ROWS_ALIASED 256
+#define PACK_ROWS 768
+#define PACK_B 500000
 
 /* A product of no more multiply-adds takes less time element by element than another launch, to
  * pack b, would. */
@@ -37,10 +47,22 @@ static void define_b(tw_site *site, tw_launch *l, const tw_product *p)
     tw_launch_define_dim(site, l, "B_COL", p->transpose_b ? p->k : TW_DIM(1));
 }
 
-/* Whether vectors of b's rows can be loaded where they are. */
+/* Whether vectors of b's rows can be loaded where they are: the last ones overlap. */
 static bool in_place(const tw_product *p, int vw)
 {
-    return !p->transpose_b && p->n.scale % vw == 0;
+    return !p->transpose_b && p->n.scale >= vw;
+}
+
+static bool is_aliased(tw_dim row)
+{
+    return tw_dim_fixed(row) && row.scale * (int64_t)sizeof(float) % CACHE_STRIDE == 0;
+}
+
+/* Whether a copy of b costs less than what it saves all tiles of rows. */
+static bool pack_pays(const tw_site *site, const tw_product *p)
+{
+    const int64_t rows = tw_dim_at(p->m, site->batch), k = tw_dim_at(p->k, site->batch);
+    return k * p->n.scale >= PACK_B && rows >= (is_aliased(p->n) ? PACK_ROWS_ALIASED : PACK_ROWS);
 }
 
 static int pack_b(tw_site *site, tw_candidate *candidate, const tw_product *p, const tw_tile *tile)
@@ -102,17 +124,41 @@ typedef struct simd_way {
 
 static int simd_slabs(const tw_site *site, const tw_product *p, tw_tile_shape shape)
 {
-    const int64_t tiles = (tw_dim_nominal(p->m) + shape.rows - 1) / shape.rows;
+    const int64_t rows = tw_dim_at(p->m, site->batch), tiles = (rows + shape.rows - 1) / shape.rows;
     const int64_t blocks = tw_tile_of(site->caps, p->n.scale, shape.nv).blocks;
-    return slab_count(site, p, tiles * blocks * tw_dim_nominal(p->batch), 128);
+    return slab_count(site, p, tiles * blocks * tw_dim_at(p->batch, site->batch), 128);
+}
+
+/* Vectors a row of a tile: many where there are few rows, so that b is read in long runs and the
+ * registers are in use; one where two would leave much of the last block empty. */
+static int choose_vectors(const tw_site *site, const tw_product *p, bool place)
+{
+    const tw_tile one = tw_tile_of(site->caps, p->n.scale, 1);
+    const int64_t rows = tw_dim_at(p->m, site->batch);
+    const int64_t vectors = place ? p->n.scale / one.vw : one.blocks; /* the most of a tile */
+    if (rows <= 6 && site->caps->registers >= 32) {
+        const int64_t blocks = (one.blocks + (rows <= 2 ? 7 : 3)) / (rows <= 2 ? 8 : 4);
+        return (int)TW_MIN((one.blocks + blocks - 1) / blocks, vectors);
+    }
+    return vectors == 1 || (one.blocks % 2 == 1 && one.blocks < 16) ? 1 : 2;
+}
+
+static int choose_rows(const tw_site *site, const tw_product *p, int nv)
+{
+    const int most = tw_tile_max_rows_of(site->caps, nv);
+    const int64_t rows = tw_dim_at(p->m, site->batch);
+    if (rows <= most)
+        return (int)rows;
+    const bool aliased = !p->transpose_a && is_aliased(p->k) && most > CACHE_WAYS;
+    return aliased ? CACHE_WAYS : tw_tile_rows(site->caps, p->m, nv);
 }
 
 static simd_way choose_simd(const tw_site *site, const tw_product *p)
 {
     const int vw = tw_tile_columns(site->caps, 1, true).vw;
-    simd_way way = {.place = in_place(p, vw)};
-    way.shape = (tw_tile_shape){tw_tile_rows(site->caps, p->m),
-                                tw_tile_columns(site->caps, p->n.scale, !way.place).nv};
+    simd_way way = {.place = in_place(p, vw) && !pack_pays(site, p)};
+    way.shape.nv = choose_vectors(site, p, way.place);
+    way.shape.rows = choose_rows(site, p, way.shape.nv);
     way.slabs = simd_slabs(site, p, way.shape);
     way.row_dim = tw_dim_nominal(p->k) * p->n.scale > SMALL_B ? 0 : 1;
     return way;
@@ -134,7 +180,7 @@ static void product_simd(tw_site *site, const tw_product *p, const simd_way *way
     tw_launch_define(site, l, "IN_PLACE", place);
     tw_launch_define(site, l, "SLABS", slabs);
     tw_launch_define(site, l, "ROW_DIM", row_dim);
-    tw_launch_define(site, l, "AHEAD", place && row_dim == 0 ? AHEAD : 0);
+    tw_launch_define(site, l, "AHEAD", place && row_dim == 0 && way->shape.nv <= 2 ? AHEAD : 0);
     tw_launch_in(site, l, "a", p->a, p->a_type);
     tw_launch_in(site, l, "b", b, place ? p->b_type : TW_F32);
     tw_launch_global(l, row_dim, p->m, rows, 1);
@@ -149,10 +195,11 @@ static void try_simd(tw_site *site, const tw_product *p, const simd_way *standar
     const bool same = way.shape.rows == standard->shape.rows &&
                       way.shape.nv == standard->shape.nv && way.slabs == standard->slabs &&
                       way.place == standard->place && way.row_dim == standard->row_dim;
-    const bool fits = way.shape.nv <= tw_tile_trial_vectors(site->caps, p->n.scale) &&
-                      (!way.place || in_place(p, vw));
-    const bool rows = !tw_dim_fixed(p->m) || p->m.scale >= way.shape.rows;
-    if (!same && fits && rows && way.slabs >= 1 && way.slabs <= TW_MAX(tw_dim_nominal(p->k), 1))
+    const int64_t columns = (int64_t)way.shape.nv * vw;
+    const bool fits =
+        way.place ? !p->transpose_b && columns <= p->n.scale : columns < p->n.scale + vw;
+    if (!same && fits && way.shape.rows <= tw_dim_at(p->m, site->batch) && way.slabs >= 1 &&
+        way.slabs <= TW_MAX(tw_dim_nominal(p->k), 1))
         product_simd(site, p, &way,
                      tw_site_alternative(site, TW_FAMILY_SIMD, "matmul_simd:%dx%d:k%d:%s:%s",
                                          way.shape.rows, way.shape.nv, way.slabs,

@@ -24,9 +24,9 @@ bool tw_tile_trial(const tw_caps *caps, int i, tw_tile_shape *shape)
     /* Accumulators, a vector of each column and a scalar of one row. */
     static const tw_tile_shape few[] = {{2, 2}, {3, 2}, {4, 2},  {5, 2}, {6, 2},
                                         {4, 1}, {8, 1}, {12, 1}, {3, 3}, {2, 4}};
-    static const tw_tile_shape many[] = {{2, 2},  {4, 2},  {6, 2}, {8, 2},  {10, 2},
-                                         {12, 2}, {14, 2}, {8, 1}, {14, 1}, {28, 1},
-                                         {6, 3},  {8, 3},  {4, 4}, {6, 4}};
+    static const tw_tile_shape many[] = {{2, 2},  {4, 2}, {6, 2},  {8, 2},  {10, 2}, {12, 2},
+                                         {14, 2}, {8, 1}, {14, 1}, {16, 1}, {28, 1}, {6, 3},
+                                         {8, 3},  {4, 4}, {6, 4},  {1, 8},  {2, 8},  {1, 16}};
     const bool enough = caps->registers >= 32;
     if (i >= (enough ? TW_COUNT(many) : TW_COUNT(few)))
         return false;
@@ -40,16 +40,23 @@ int tw_tile_trial_vectors(const tw_caps *caps, int64_t columns)
     return (int)TW_MIN(vectors, 4);
 }
 
-int tw_tile_max_rows(const tw_caps *caps)
+int tw_tile_max_rows_of(const tw_caps *caps, int nv)
 {
-    return caps->registers >= 32 ? 14 : 6;
+    return TW_MAX((caps->registers >= 32 ? 28 : 12) / nv, 1);
 }
 
-int tw_tile_rows(const tw_caps *caps, tw_dim rows)
+int tw_tile_max_rows(const tw_caps *caps)
 {
-    const int most = tw_tile_max_rows(caps);
+    return tw_tile_max_rows_of(caps, 2);
+}
+
+int tw_tile_rows(const tw_caps *caps, tw_dim rows, int nv)
+{
+    const int most = tw_tile_max_rows_of(caps, nv);
+    if (!tw_dim_fixed(rows) && rows.scale == 1)
+        return most >= 16 ? 16 : most >= 8 ? 8 : 4;
     if (!tw_dim_fixed(rows))
-        return rows.scale == 1 ? (most >= 8 ? 8 : 4) : most >= 12 ? 12 : most;
+        return most >= 12 ? 12 : most;
     int best = 1;
     int64_t best_cost = INT64_MAX;
     for (int r = 1; r <= TW_MIN(most, rows.scale); r++) {

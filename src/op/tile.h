@@ -28,9 +28,11 @@ bool tw_tile_trial(const tw_caps *caps, int i, tw_tile_shape *shape);
 int tw_tile_trial_vectors(const tw_caps *caps, int64_t columns);
 /* Most rows of two vectors that fit the registers beside a row of the other side. */
 int tw_tile_max_rows(const tw_caps *caps);
-/* Rows of a tile for so many rows: little waste in the last tile. Rows that are the batch itself
- * get a power of two. */
-int tw_tile_rows(const tw_caps *caps, tw_dim rows);
+/* The same of nv vectors. */
+int tw_tile_max_rows_of(const tw_caps *caps, int nv);
+/* Rows of a tile of nv vectors a row for so many rows: little waste in the last tile. Rows that are
+ * the batch itself get a power of two. */
+int tw_tile_rows(const tw_caps *caps, tw_dim rows, int nv);
 /* VW, NV, BLOCKS */
 void tw_launch_define_tile(tw_site *site, tw_launch *launch, const tw_tile *tile);
 /* The mask for tw_launch_epilogue: vectors, and single elements at the end of a row. */
