@@ -135,6 +135,27 @@ static inline void tw_store_u8_1(__global uchar *p, const int v) { *p = (uchar)v
     static inline void tw_store_f32_##W(__global float *p, const float##W v) { vstore##W(v, 0, p); }
 #endif
 
+// Stores of a result that is larger than the caches (tw_caps.stream): vectors at whole places are written past them, so that
+// lines need not be fetched before they are overwritten.
+#define tw_stream_f32_1 tw_store_f32_1
+#define tw_stream_f32_2 tw_store_f32_2
+#define TW_STREAM_WIDTH(W)                                                                                            \
+    static inline void tw_stream_f32_##W(__global float *p, const float##W v)                                         \
+    {                                                                                                                 \
+        if (((size_t)p & (sizeof v - 1)) == 0)                                                                        \
+            TW_STREAM(v, (__global float##W *)p);                                                                     \
+        else                                                                                                          \
+            tw_store_f32_##W(p, v);                                                                                   \
+    }
+#ifdef __has_builtin
+#if __has_builtin(__builtin_nontemporal_store)
+#define TW_STREAM(v, p) __builtin_nontemporal_store(v, p)
+#endif
+#endif
+#ifndef TW_STREAM
+#define TW_STREAM(v, p) *(p) = (v)
+#endif
+
 // The first `count` values of a vector at the end of a row; the others are 0, and are not stored.
 #define TW_PARTS(W)                                                                                                   \
     static inline float##W tw_load_part_##W(__global const float *p, const int count)                                 \
@@ -196,6 +217,9 @@ TW_ACCESS_WIDTH(2)
 TW_ACCESS_WIDTH(4)
 TW_ACCESS_WIDTH(8)
 TW_ACCESS_WIDTH(16)
+TW_STREAM_WIDTH(4)
+TW_STREAM_WIDTH(8)
+TW_STREAM_WIDTH(16)
 
 // A row's end: 16 elements from `at` on, of which those beyond the tensor's `total` are not read, but 0; and which of 16
 // lanes are among the first `count`.

@@ -15,7 +15,8 @@ typedef struct tw_caps {
     int vector;    /* floats in a vector register: 4 (SSE, NEON), 8 (AVX2), 16 (AVX-512) */
     int registers; /* vector registers: 16, or 32 with AVX-512 and NEON */
     uint64_t global_memory, max_allocation, local_memory,
-        cache; /* bytes; cache: last-level or per CL query */
+        cache;       /* bytes; cache: last-level or per CL query */
+    uint64_t stream; /* bytes from which results are written past the caches; 0: never */
     int max_work_group;
     int alignment;     /* bytes that sub-allocations start at: 64 at least */
     bool products;     /* the backend has a library for products of matrices (CLBlast) */

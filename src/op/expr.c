@@ -365,8 +365,8 @@ static void print_body(const tw_expr *expr, const value_class *classes, bool dra
         print_step(expr, s, classes, drawn, text);
     for (int o = 0; o < expr->n_stores; o++) {
         const tw_expr_store *store = &expr->store[o];
-        tw_text_printf(text, " \\\n        TW_CAT(tw_store_%s_, W)(s%d_base + s%d_offset + (at), ",
-                       tw_type_name(store->type), o, o);
+        tw_text_printf(text, " \\\n        TW_CAT(tw_%s_%s_, W)(s%d_base + s%d_offset + (at), ",
+                       store->stream ? "stream" : "store", tw_type_name(store->type), o, o);
         print_argument(expr, store->step, class_of_type(store->type), classes, text);
         tw_text_puts(text, ");");
     }

@@ -47,6 +47,7 @@ typedef struct tw_expr_step {
 typedef struct tw_expr_store {
     int step, tensor;
     tw_type type;
+    bool stream; /* larger than the caches: written past them */
 } tw_expr_store;
 
 #define TW_MAX_OPERANDS 10

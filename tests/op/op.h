@@ -23,6 +23,7 @@ typedef struct tw_op_row {
     const char *sizes; /* other letters, "t=5" */
     int training;     /* expand for training (dropout, batch_norm) */
     int no_gradient;  /* the operator has none */
+    int stream;       /* kernels write results of any size past the caches */
     int alternatives; /* the candidates of tuning as well, not the standard ones alone */
 } tw_op_row;
 

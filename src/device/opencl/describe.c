@@ -183,6 +183,9 @@ static bool ask_for_pocl(tw_context *context, cl_device_id device, bool *pocl)
     return known;
 }
 
+/* Bytes of a last-level cache that no driver falls below in earnest. */
+#define LAST_CACHE_LEAST ((uint64_t)16 << 20)
+
 tw_status tw_opencl_caps(tw_context *context, cl_device_id device, tw_caps *caps, tw_error *error)
 {
     const bool cpu = strcmp(type_name(NUMBER(device, CL_DEVICE_TYPE, cl_device_type)), "cpu") == 0;
@@ -201,6 +204,8 @@ tw_status tw_opencl_caps(tw_context *context, cl_device_id device, tw_caps *caps
                   .cache = NUMBER(device, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, cl_ulong),
                   .max_work_group = (int)TW_MIN(TW_MAX(work_group, 1u), (uint64_t)INT32_MAX),
                   .alignment = (int)TW_MIN(TW_MAX(alignment, 64u), 4096u)};
+    if (cpu) /* some drivers name a cache of a core */
+        caps->stream = TW_MAX(caps->cache, LAST_CACHE_LEAST);
     bool pocl = false;
     if (!ask_for_pocl(context, device, &pocl))
         return tw_fail_memory(error);

@@ -8,7 +8,7 @@
 typedef struct ground {
     tw_device *device;
     const tw_recipe *recipe;
-    uint64_t *offset; /* bytes, by tensor id; odd in elements */
+    uint64_t *offset; /* bytes, by tensor id; odd in elements, but for rows with `stream` */
     uint64_t bytes;
     uint8_t *before, *after,
         *again; /* images of the buffer: before a run, after it, after another */

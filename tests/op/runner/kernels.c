@@ -296,6 +296,8 @@ void row_bench_add(row_bench *b, row_case *c, const tw_family family, const row_
     tw_caps caps = b->device->caps;
     *job = (row_job){.row = c};
     caps.family = family;
+    if (c->row->stream)
+        caps.stream = 1;
     snprintf(job->prefix, sizeof job->prefix, "%s %s", family == TW_FAMILY_SIMD ? "simd" : "simt",
              want == ROW_FORWARD ? "forward" : "gradient");
     if (!row_case_recipe(c, &caps, want, true, &job->recipe)) {
