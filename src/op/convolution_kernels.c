@@ -316,6 +316,8 @@ void tw_convolution_variants(tw_site *site)
         pointwise(site, &c, TW_CONVOLUTION);
         return;
     }
+    if (!is_depthwise(&c) && tw_convolution_dot_fits(site, &c, false))
+        tw_convolution_dot_simd(site, &c, false);
     if (is_depthwise(&c))
         tw_depthwise_simd(site, &c, false);
     else
@@ -331,6 +333,8 @@ void tw_convolution_dx_variants(tw_site *site)
         pointwise(site, &c, TW_CONVOLUTION_DX);
         return;
     }
+    if (!is_depthwise(&c) && tw_convolution_dot_fits(site, &c, true))
+        tw_convolution_dot_simd(site, &c, true);
     if (is_depthwise(&c)) {
         tw_depthwise_simd(site, &c, true);
     } else if (c.stride[0] == 1 && c.stride[1] == 1) {

@@ -39,6 +39,9 @@ int tw_emit_pack(tw_site *site, tw_candidate *candidate, const tw_convolution *c
 /* A channel a group, forward or by x, and by the weight. */
 void tw_depthwise_simd(tw_site *site, const tw_convolution *c, bool by_x);
 void tw_depthwise_dw_simd(tw_site *site, const tw_convolution *c);
+/* To few channels, forward or by x; fits: whether it can, and is to stand before the others. */
+bool tw_convolution_dot_fits(const tw_site *site, const tw_convolution *c, bool by_x);
+void tw_convolution_dot_simd(tw_site *site, const tw_convolution *c, bool by_x);
 /* By the weight: direct and Winograd's, the faster one first. */
 void tw_convolution_sums_simd(tw_site *site, const tw_convolution *c);
 
