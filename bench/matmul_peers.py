@@ -5,13 +5,16 @@ usage: matmul_peers.py LIBTHALWEG.so [--rounds N] [--device SEL] [--json] [PART 
 Needs numpy whose BLAS is OpenBLAS (PyPI's); with pyopencl and libclblast CLBlast has a column, too. OpenBLAS gets as many
 threads as the process has cores. For each shape the three take turns: a round is about 40 ms of each, one behind the
 other, with a pause behind OpenBLAS's, whose threads spin on for a while. thalweg's times are those of its launches by the device's
-clock; OpenBLAS's and CLBlast's by the wall clock, CLBlast's with one wait for up to ten calls. PART: shapes that
+clock; OpenBLAS's and CLBlast's by the wall clock, CLBlast's with one wait for up to ten calls. thalweg uploads its operands before each pass, but
+one of 1 MB or more that is 8 times as large as the other is a parameter, as a layer's weight is, and stays on the device: OpenBLAS's and
+CLBlast's operands all stay where they are. PART: shapes that
 contain it alone. Prints medians of all passes in GFLOP/s, with half of the distance of the quartiles.
 """
 import argparse
 import ctypes
 import ctypes.util
 import json
+import math
 import os
 import re
 import statistics
@@ -66,11 +69,13 @@ class Thalweg:
         if getattr(self.library, name)(*args, ctypes.byref(error)):
             raise RuntimeError(error.text.decode())
 
-    def prepare(self, text, batch, inputs):
+    def prepare(self, text, batch, inputs, weights):
         graph, params = ctypes.c_void_p(), ctypes.c_void_p()
         self.batch, self.plan, self.keep = batch, ctypes.c_void_p(), (graph, params, inputs)
         self.call("tw_graph_parse", self.context, text, ctypes.c_size_t(len(text)), ctypes.byref(graph))
         self.call("tw_params_create", graph, self.device, ctypes.c_uint64(0), ctypes.byref(params))
+        for name, weight in weights.items():
+            self.call("tw_params_set", params, name.encode(), ctypes.c_void_p(weight.ctypes.data), ctypes.c_size_t(weight.nbytes))
         names = (ctypes.c_char_p * 1)(b"y")
         self.call("tw_plan_create", params, 1, names, ctypes.byref(Options(batch=batch)), ctypes.byref(self.plan))
         self.inputs = (ctypes.c_void_p * len(inputs))(*[each.ctypes.data for each in inputs])
@@ -173,21 +178,29 @@ def openblas_version():
 
 
 def model(sizes):
-    """The row's text (what the batch n is stands in ops.def, too), n, and the shapes of a and b."""
+    """The row's text (n is what it is in ops.def), its batch, and the shapes of a and b."""
     count, m, k, n, transpose_a, transpose_b = sizes
     lead = [count] if count > 1 else []
     a, b = lead + ([k, m] if transpose_a else [m, k]), lead + ([n, k] if transpose_b else [k, n])
-    batch = count if count > 1 else a[0]
-    letters = [["n", *map(str, a[1:])], [*map(str, b)]]
+    weight = resident(a, b)
+    batch = count if count > 1 else 1 if weight == "a" else a[0]
+    letters = [[*map(str, a)], [*map(str, b)]]
+    if weight != "a":
+        letters[0][0] = "n"
     if count > 1:
         letters[1][0] = "n"
-    if transpose_a and transpose_b:
-        letters[1][1] = "n"
-    elif transpose_a:
-        letters[1][0] = "n"
-    text = (f"thalweg 1\na = input f32[{','.join(letters[0])}]\nb = input f32[{','.join(letters[1])}]\n"
-            f"y = matmul(a, b){' transpose_a=yes' if transpose_a else ''}{' transpose_b=yes' if transpose_b else ''}\n")
-    return text.encode(), batch, a, b
+    if transpose_a:
+        letters[1][1 if transpose_b else 0] = "n"
+    lines = [f"{name} = {'parameter' if name == weight else 'input'} f32[{','.join(of)}]\n" for name, of in zip("ab", letters)]
+    options = f"{' transpose_a=yes' if transpose_a else ''}{' transpose_b=yes' if transpose_b else ''}"
+    return f"thalweg 1\n{''.join(lines)}y = matmul(a, b){options}\n".encode(), batch, a, b
+
+
+def resident(a, b):
+    """Which operand of these shapes is a parameter: "a", "b" or None."""
+    sizes = {"a": 4 * math.prod(a), "b": 4 * math.prod(b)}
+    small, large = sorted(sizes, key=sizes.get)
+    return large if sizes[large] >= max(8 * sizes[small], 1 << 20) else None
 
 
 def turn(engine, times):
@@ -209,7 +222,9 @@ def measure(label, engines, rounds):
     left, right = (numpy.swapaxes(a, -1, -2) if sizes[4] else a), (numpy.swapaxes(b, -1, -2) if sizes[5] else b)
     expected = numpy.matmul(left, right)
     engines["OpenBLAS"].prepare(left, right, numpy.empty_like(expected))
-    engines["thalweg"].prepare(text, batch, [a, b])
+    operands, weight = {"a": a, "b": b}, resident(shape_a, shape_b)
+    engines["thalweg"].prepare(text, batch, [each for name, each in operands.items() if name != weight],
+                               {weight: operands[weight]} if weight else {})
     result = numpy.empty_like(expected)
     engines["thalweg"].run(result)
     results = {"thalweg": result}
