@@ -5,7 +5,8 @@
 // tanh: x P(x^2) / Q(x^2), both of degree 4, fitted for the least relative error over [0, 7.9] by reweighted least
 // squares (Lawson 1961): 6e-9, 3e-7 as computed in float. Beyond 7.9 tanh is 1 within that error.
 // sigmoid: 1 / (1 + exp(-x)); exp by 2^n exp(r), n the whole number next to -x / ln 2, exp(r) a polynomial of degree 5
-// fitted likewise (9e-8). Adding 1.5 * 2^23 leaves n in the lowest bits of t, from where it is shifted into the exponent.
+// fitted likewise (9e-8). Adding 1.5 * 2^23 leaves n in the lowest bits of t, from where it is shifted into the exponent. The
+// sigmoid's t is 127 more, so that the shift leaves 2^n itself, by which a NaN is multiplied and stays one.
 #define TW_ACTIVATION_WIDTH(W)                                                                                        \
     static inline float##W tw_tanh_##W(const float##W x)                                                              \
     {                                                                                                                 \
@@ -20,17 +21,16 @@
     }                                                                                                                 \
     static inline float##W tw_sigmoid_##W(const float##W x)                                                           \
     {                                                                                                                 \
-        const float##W low = select(-x, (float##W)(-80.0f), x > 80.0f);                                               \
+        const float##W low = select(x, (float##W)(-80.0f), x < -80.0f);                                               \
         const float##W a = select(low, (float##W)(80.0f), low > 80.0f);                                               \
-        const float##W t = a * 1.44269504f + 12582912.0f, n = t - 12582912.0f;                                        \
-        const float##W r = n * 2.12194440e-4f + (n * -0.693359375f + a);                                              \
+        const float##W t = a * -1.44269504f + 12583039.0f, n = t - 12583039.0f;                                       \
+        const float##W r = n * 2.12194440e-4f + (n * -0.693359375f - a);                                              \
         float##W p = r * 8.29030573e-3f + 4.18979749e-2f;                                                             \
         p = p * r + 0.166676372f;                                                                                     \
         p = p * r + 0.499991506f;                                                                                     \
         p = p * r + 0.999999702f;                                                                                     \
         p = p * r + 1.0f;                                                                                             \
-        const float##W e = as_float##W(as_int##W(p) + (as_int##W(t) << 23));                                          \
-        return 1.0f / (1.0f + select(e, x, x != x));                                                                  \
+        return 1.0f / (p * as_float##W(as_int##W(t) << 23) + 1.0f);                                                   \
     }
 TW_ACTIVATION_WIDTH(4)
 TW_ACTIVATION_WIDTH(8)
