@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packs b, matrices of K x N (TRANSPOSED: N x K), for matmul.cl: packed [matrix][BLOCKS][K][TILE_WIDTH], zeros from column
-// N on. Groups: (chunk of CHUNK rows k, column block, matrix).
+// Packs b, matrices of K x N (TRANSPOSED: N x K), for matmul.cl: packed [matrix][BLOCKS][K][TILE_WIDTH]. What stands in
+// columns from N on is of no account. Groups: (chunk of CHUNK rows k, column block, matrix).
 #if TRANSPOSED
 #define B_K 1
 #define B_N (K)
@@ -18,32 +18,32 @@ TW_ENTRY KERNEL(matmul_pack)(TW_N, TW_IN(b), TW_OUT(packed) TW_SIZES(N K BLOCKS 
     const int count = min(TILE_WIDTH, N - first);
     int k = tw_group(0) * CHUNK;
 #if TRANSPOSED
-    // VW rows at a time: whole vectors along k are read, because elements a row of b apart share few cache lines
+    // VW rows by VW columns, transposed in registers; the last column stands for those behind it
     TW_ROLLED
-    for (; k + VW <= to; k += VW) {
-        float lanes[TILE_WIDTH][VW];
+    for (; k + VW <= to; k += VW)
         TW_ROLLED
-        for (int j = 0; j < count; j++)
-            TW_CAT(vstore, VW)(LOAD(VW, b, source + k + j * B_N), 0, lanes[j]);
-        TW_ROLLED
-        for (int i = 0; i < VW; i++) {
-            TW_ROLLED
-            for (int j = 0; j < count; j++)
-                STORE(1, packed, target + (k + i) * TILE_WIDTH + j, lanes[j][i]);
-            TW_ROLLED
-            for (int j = count; j < TILE_WIDTH; j++)
-                STORE(1, packed, target + (k + i) * TILE_WIDTH + j, 0.0f);
+        for (int j = 0; j < TILE_WIDTH; j += VW) {
+            FLOATV(VW) v[VW];
+            TILE_UNROLL for (int i = 0; i < VW; i++) v[i] = LOAD(VW, b, source + k + min(j + i, count - 1) * B_N);
+            TILE_TRANSPOSE(v);
+            TILE_UNROLL for (int i = 0; i < VW; i++) STORE(VW, packed, target + (k + i) * TILE_WIDTH + j, v[i]);
         }
-    }
+#else
+    // whole vectors, which may reach over the end of a row, but not of the matrix
+    const int last = tw_group(2) * ((K)*N) + (K)*N - VW;
+    TW_ROLLED
+    for (; k < to && source + k * N + (count - 1) / VW * VW <= last; k++)
+        TILE_UNROLL for (int j = 0; j < TILE_WIDTH; j += VW)
+        {
+            FLOATV(VW) v = 0.0f;
+            if (j < count)
+                v = LOAD(VW, b, source + k * N + j);
+            STORE(VW, packed, target + k * TILE_WIDTH + j, v);
+        }
 #endif
     TW_ROLLED
     for (; k < to; k++) {
         int j = 0;
-#if !TRANSPOSED
-        TW_ROLLED
-        for (; j + VW <= count; j += VW)
-            STORE(VW, packed, target + k * TILE_WIDTH + j, LOAD(VW, b, source + k * B_K + j));
-#endif
         TW_ROLLED
         for (; j < count; j++)
             STORE(1, packed, target + k * TILE_WIDTH + j, LOAD(1, b, source + k * B_K + j * B_N));

@@ -59,6 +59,35 @@
 #define TILE_EPILOGUE(v, at, col, column, columns)                                                                    \
     TILE_LANES(EPILOGUE, v, at, col, 0, (columns) - (column), (columns) % VW == 0)
 
+// Transposes v[VW], VW vectors of VW, in registers: row k of a round is made of rows k / 2 and (k + VW) / 2, their elements in
+// turn, and after log2(VW) rounds it is column k.
+#define TILE_LOW_4(a, b) (float4)(a.s0, b.s0, a.s1, b.s1)
+#define TILE_HIGH_4(a, b) (float4)(a.s2, b.s2, a.s3, b.s3)
+#define TILE_LOW_8(a, b) (float8)(TILE_LOW_4(a, b), TILE_HIGH_4(a, b))
+#define TILE_HIGH_8(a, b) (float8)(a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
+#define TILE_LOW_16(a, b) (float16)(TILE_LOW_8(a, b), TILE_HIGH_8(a, b))
+#define TILE_HIGH_16(a, b)                                                                                            \
+    (float16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf)
+#define TILE_ROUND(v)                                                                                                 \
+    do {                                                                                                              \
+        FLOATV(VW) tile_t[VW];                                                                                        \
+        TILE_UNROLL for (int tile_k = 0; tile_k < VW / 2; tile_k++)                                                   \
+        {                                                                                                             \
+            tile_t[2 * tile_k] = TW_CAT(TILE_LOW_, VW)(v[tile_k], v[tile_k + VW / 2]);                                \
+            tile_t[2 * tile_k + 1] = TW_CAT(TILE_HIGH_, VW)(v[tile_k], v[tile_k + VW / 2]);                           \
+        }                                                                                                             \
+        TILE_UNROLL for (int tile_k = 0; tile_k < VW; tile_k++) v[tile_k] = tile_t[tile_k];                           \
+    } while (0)
+#define TILE_TRANSPOSE(v)                                                                                             \
+    do {                                                                                                              \
+        TILE_ROUND(v);                                                                                                \
+        TILE_ROUND(v);                                                                                                \
+        if (VW > 4)                                                                                                   \
+            TILE_ROUND(v);                                                                                            \
+        if (VW > 8)                                                                                                   \
+            TILE_ROUND(v);                                                                                            \
+    } while (0)
+
 // Asks for the cache line of element i of a tensor, so that it is there when it is needed; any i. OpenCL's prefetch does
 // nothing on PoCL. Only where a compiler says that it makes code for a CPU: others need not know the builtin.
 #if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
