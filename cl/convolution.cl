@@ -9,6 +9,9 @@
 // Groups: (block of channels, band of TR rows, image). The last tile of a row, and the last band, overlap those before
 // them and store only what is theirs.
 #define ROWS (TR * TC)
+// Places in x and w, moved step by step: of sums of indices PoCL's compiler makes an addition for each row.
+#define x_at_TYPE x_TYPE
+#define w_at_TYPE w_TYPE
 #define PIXEL(i) ((i) / TC * (SY * W * CI) + (i) % TC * (SX * CI))
 
 #if EDGES
@@ -16,10 +19,8 @@
 #define EDGE_TO(kx) (W + PL - (kx) < ROWS ? W + PL - (kx) : ROWS)
 #define EDGE_TAP(kx)                                                                                                  \
     if ((kx) < KW)                                                                                                    \
-        for (int c = 0; c < CI; c++) {                                                                                \
-            TILE_STEP_ROWS(acc, EDGE_FROM(kx), EDGE_TO(kx), x, a + (kx)*CI + c, PIXEL, w, b);                         \
-            b += TILE_WIDTH;                                                                                          \
-        }
+        for (int c = 0; c < CI; c++, x_at++, w_at += TILE_WIDTH)                                                      \
+            TILE_STEP_ROWS(acc, EDGE_FROM(kx), EDGE_TO(kx), x_at, 0, PIXEL, w_at, 0);
 #endif
 
 TW_ENTRY KERNEL(convolution)(TW_N, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
@@ -31,14 +32,14 @@ TW_ENTRY KERNEL(convolution)(TW_N, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
     for (int begin = 0; begin < OW; begin += TC) {
         const int left = min(begin, OW - TC);
         TILE_BEGIN(acc, ROWS)
-        int b = tw_group(0) * (KH * KW * CIG * TILE_WIDTH);
+        __global const TW_STORAGE(w) *w_at = w + tw_group(0) * (KH * KW * CIG * TILE_WIDTH);
         for (int ky = 0; ky < KH; ky++) {
             const int iy = top * SY + ky * DY - PT;
             if (iy < 0 || iy >= H) {
-                b += KW * CIG * TILE_WIDTH;
+                w_at += KW * CIG * TILE_WIDTH;
                 continue;
             }
-            const int a = ((image * H + iy) * W + left * SX - PL) * CI + group * CIG;
+            __global const TW_STORAGE(x) *x_at = x + ((image * H + iy) * W + left * SX - PL) * CI + group * CIG;
 #if EDGES
             EDGE_TAP(0)
             EDGE_TAP(1)
@@ -46,11 +47,9 @@ TW_ENTRY KERNEL(convolution)(TW_N, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
             EDGE_TAP(3)
             EDGE_TAP(4)
 #else
-            for (int kx = 0; kx < KXN; kx++)
-                for (int c = 0; c < RUN; c++) {
-                    TILE_STEP(acc, ROWS, x, a + kx * (DX * CI) + c, PIXEL, w, b);
-                    b += TILE_WIDTH;
-                }
+            for (int kx = 0; kx < KXN; kx++, x_at += DX * CI - RUN)
+                for (int c = 0; c < RUN; c++, x_at++, w_at += TILE_WIDTH)
+                    TILE_STEP(acc, ROWS, x_at, 0, PIXEL, w_at, 0);
 #endif
         }
         TILE_END(acc, ROWS, out)

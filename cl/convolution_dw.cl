@@ -7,6 +7,8 @@
 // PT = PL = 0. Otherwise (a tile within one tap) pixels whose tap falls into the padding are left out.
 // part [SLABS][GROUPS][KH*KW*CIG][BLOCKS*TILE_WIDTH]. Groups: (tile of taps, group and block, slab).
 #define ROWS (TY * TK * TC)
+#define x_at_TYPE x_TYPE // places that move step by step, as in convolution.cl
+#define dy_at_TYPE dy_TYPE
 #define TAP(i) ((i) / (TK * TC) * (DY * W * CI) + (i) / TC % TK * (DX * CI) + (i) % TC)
 #define TILES(count, size) (((count) + (size) - 1) / (size))
 
@@ -32,13 +34,12 @@ TW_ENTRY KERNEL(convolution_dw)(TW_N, TW_IN(x), TW_IN(dy), TW_OUT(part))
             const int iy = oy * SY + ky * DY - PT;
             if (iy < 0 || iy >= H)
                 continue;
-            int a = ((image * H + iy) * W + begin * SX - shift) * CI + group * CIG + c;
-            int b = ((image * OH + oy) * OW + begin) * (GROUPS * CP) + group * CP + block * TILE_WIDTH;
-            for (int ox = begin; ox < end; ox++) {
-                TILE_STEP(acc, ROWS, x, a, TAP, dy, b);
-                a += SX * CI;
-                b += GROUPS * CP;
-            }
+            __global const TW_STORAGE(x) *x_at =
+                x + ((image * H + iy) * W + begin * SX - shift) * CI + group * CIG + c;
+            __global const TW_STORAGE(dy) *dy_at =
+                dy + ((image * OH + oy) * OW + begin) * (GROUPS * CP) + group * CP + block * TILE_WIDTH;
+            for (int ox = begin; ox < end; ox++, x_at += SX * CI, dy_at += GROUPS * CP)
+                TILE_STEP(acc, ROWS, x_at, 0, TAP, dy_at, 0);
         }
     TILE_END(acc, ROWS, out)
     for (int i = 0; i < ROWS; i++) {
