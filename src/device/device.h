@@ -25,6 +25,20 @@ typedef struct tw_kernel_arg {
     } value;
 } tw_kernel_arg;
 
+#define TW_BLOCK_WORDS 32
+
+/* How launches give arguments to a kernel that many of them have in common: `const ulong16 block`,
+ * TW_BLOCK_WORDS words of 32 bits, and so many `__global void *`. (Drivers take some time over each
+ * argument; PoCL 3.1 copies every one for every launch.) A scalar, argument i, is word place[i]; a
+ * buffer is pointer place[i], its offset the two words at offsets + 2 * place[i]. Pointers that are
+ * not given are NULL, words as in `block`. */
+typedef struct tw_arrangement {
+    uint32_t block[TW_BLOCK_WORDS];
+    int pointers, offsets;
+    int n_args;
+    const int *place; /* copied */
+} tw_arrangement;
+
 typedef struct tw_backend {
     const char *name; /* "opencl", "host" */
     void (*destroy)(tw_device *device);
@@ -46,10 +60,9 @@ typedef struct tw_backend {
     void (*program_destroy)(tw_device *device, tw_program **program);
     tw_status (*kernel_create)(tw_device *device, tw_program *program, const char *entry,
                                tw_kernel **kernel, tw_error *error);
-    /* For a kernel that several launches have in common: gives its last argument, number `index` as
-     * OpenCL counts, a value for good, and it a name for errors. */
-    tw_status (*kernel_select)(tw_kernel *kernel, int index, int32_t value, const char *name,
-                               tw_error *error);
+    /* For a kernel whose arguments are a block and pointers; name: for errors. Not on the host. */
+    tw_status (*kernel_arrange)(tw_kernel *kernel, const tw_arrangement *arrangement,
+                                const char *name, tw_error *error);
     /* A product by the device's library, launched like a kernel with the arguments n, a, b, c. NULL
      * where caps.products is false. */
     tw_status (*product_create)(tw_device *device, const tw_library_product *product,

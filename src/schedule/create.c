@@ -270,6 +270,8 @@ static tw_status create(tw_runner *runner, const tw_runner_options *options, tw_
     TW_TRY(make_buffers(runner, error));
     TW_TRY(make_queues(runner, options->profiling, error));
     TW_TRY(runner->host ? place_on_host(runner, error) : tw_bind_create(runner, error));
+    if (!runner->host && !options->no_chains)
+        TW_TRY(tw_chain_create(runner, error));
     TW_TRY(make_marks(runner, error));
     return options->profiling ? tw_runner_trace(runner, error) : TW_OK;
 }
@@ -343,6 +345,7 @@ void tw_runner_destroy(tw_runner **runner)
             backend->buffer_destroy(r->device, &r->work[i]);
     if (r->keep)
         backend->buffer_destroy(r->device, &r->keep);
+    tw_chain_destroy(r);
     tw_programs_free(&r->programs);
     tw_free(r->context, r->event);
     tw_recipe_destroy(&r->recipe);

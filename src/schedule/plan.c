@@ -47,7 +47,8 @@ static tw_status create(tw_plan *plan, tw_params *params, int32_t count, const c
                                       .output = outputs};
     tw_recipe *recipe = NULL;
     TW_TRY(tw_recipe_create(params->graph, &params->table, &caps, &wanted, &recipe, error));
-    const tw_runner_options running = {.no_proof = options->no_proof};
+    const tw_runner_options running = {.no_proof = options->no_proof,
+                                       .no_chains = options->no_fusion};
     TW_TRY(tw_runner_create(params, &recipe, &running, &plan->runner, error));
     plan->recipe = tw_runner_recipe(plan->runner);
     plan->runtime.seed = options->seed;

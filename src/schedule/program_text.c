@@ -6,11 +6,11 @@
 // its macros define is undefined behind it, but for guards (#ifndef X, #define X) of functions that
 // several texts share.
 //
-// Where caps.calls, units of work-groups of one item become functions, and one kernel calls all
-// whose arguments are of the same kinds; its last argument says which. PoCL 3.1 generates a
-// kernel's code three times over and starts a linker for each: 37 kernels of mnist_cnn took 5.3 s
-// one by one, 1.7 s as 5. Units that differ in nothing but sizes which their file lists as TW_SIZES
-// are one function.
+// Where caps.calls, units of work-groups of one item become functions, and one kernel calls them
+// all; its first argument says which. PoCL 3.1 generates a kernel's code three times over and
+// starts a linker for each: 37 kernels of mnist_cnn took 5.3 s one by one, 1.7 s as 5. Units that
+// differ in nothing but sizes which their file lists as TW_SIZES are one function. The same kernel,
+// given a table, makes several launches one after the other: a chain (chain.c).
 #include "schedule/program_text.h"
 #include <stdio.h>
 
@@ -102,7 +102,7 @@ static void put_head(tw_text *text)
 /* Says how the unit is to be read: as a function, with parameters for its sizes. */
 static void put_form(tw_text *text, const tw_unit *unit)
 {
-    if (unit->caller >= 0)
+    if (unit->called)
         tw_text_puts(text, "#undef TW_CALLED\n#define TW_CALLED 1\n");
     if (unit->lifted)
         tw_text_printf(text, "#undef TW_LIFTED\n#define TW_LIFTED 1\n#define TW_LIFTED_SIZES %s\n",
@@ -111,7 +111,7 @@ static void put_form(tw_text *text, const tw_unit *unit)
 
 static void put_form_end(tw_text *text, const tw_unit *unit)
 {
-    if (unit->caller >= 0)
+    if (unit->called)
         tw_text_puts(text, "#undef TW_CALLED\n#define TW_CALLED 0\n");
     if (unit->lifted)
         tw_text_puts(text, "#undef TW_LIFTED\n#undef TW_LIFTED_SIZES\n#define TW_LIFTED 0\n");
@@ -132,66 +132,126 @@ static void put_unit(tw_text *text, const tw_unit *unit, int number)
     put_form_end(text, unit);
 }
 
-/* ---- kernels that call ---- */
+/* ---- the kernel that calls ---- */
 
-/* The parameters, or the arguments, that the letters of a signature stand for. */
-static void put_signature(tw_text *text, const char *signature, bool declared)
+#define SCALARS_DECLARED                                                                           \
+    "const int n, const uint seed_low, const uint seed_high, const uint step, const uint line, "   \
+    "const float user_0, const float user_1"
+#define SCALARS "n, seed_low, seed_high, step, line, user_0, user_1"
+
+/* What a unit is called with, behind its place in the launch and n. */
+static void put_arguments(tw_text *text, const char *signature)
 {
-    for (int i = 0; signature[i]; i++)
-        switch (signature[i]) {
+    int tensors = 0;
+    for (; *signature; signature++)
+        switch (*signature) {
         case TW_SIGN_TENSOR:
-            tw_text_printf(text, declared ? ", __global void *a%d, const ulong o%d" : ", a%d, o%d",
-                           i, i);
+            tw_text_printf(text, ", b[%d], o[%d]", tensors, tensors);
+            tensors++;
             break;
-        case TW_SIGN_UINT:
-            tw_text_printf(text, declared ? ", const uint a%d" : ", a%d", i);
+        case TW_SIGN_SEED:
+            tw_text_puts(text, ", seed_low, seed_high");
+            break;
+        case TW_SIGN_STEP:
+            tw_text_puts(text, ", step");
+            break;
+        case TW_SIGN_LINE:
+            tw_text_puts(text, ", line");
             break;
         default:
-            tw_text_printf(text, declared ? ", const float a%d" : ", a%d", i);
+            tw_text_printf(text, ", user_%c", *signature);
         }
 }
 
-/* The kernel number `caller`, for the units that name it. */
-static void put_caller(tw_text *text, const tw_unit *unit, int count, int caller)
+/* One group of the unit `which`; b and o are its tensors. */
+static void put_call(tw_text *text, const tw_unit *unit, int count)
 {
-    const char *signature = NULL;
-    for (int i = 0; i < count && !signature; i++)
-        signature = unit[i].caller == caller ? unit[i].signature : NULL;
-    tw_text_printf(text, "__kernel void " TW_CALLER "(const int n", caller);
-    put_signature(text, signature, true);
-    tw_text_puts(text, ", const int which)\n{\n"
-                       "    const int x = (int)get_global_id(0), y = (int)get_global_id(1), "
-                       "z = (int)get_global_id(2);\n    switch (which) {\n");
+    tw_text_puts(text,
+                 "static __attribute__((noinline)) void tw_call(const int which, const int x, "
+                 "const int y, const int z, " SCALARS_DECLARED
+                 ", __global void **b, const ulong *o)\n{\n    switch (which) {\n");
     for (int i = 0; i < count; i++) {
-        if (unit[i].caller != caller)
+        if (!unit[i].called)
             continue;
         tw_text_printf(text, "    case %d:\n        %s_%d(x, y, z, n", i, unit[i].entry,
                        unit[i].body);
-        put_signature(text, signature, false);
+        put_arguments(text, unit[i].signature);
         tw_text_printf(text, "%s);\n        break;\n", unit[i].lifted ? unit[i].values : "");
     }
     tw_text_puts(text, "    }\n}\n");
 }
 
-/* Gives units of one signature the same caller, where they may have one; returns how many there
- * are. */
-static int find_callers(tw_unit *unit, int count, bool calls)
+/* One launch after the other, by one item: `count` rows (tw_chain_row) stand at b[0], which name
+ * the unit, the groups, and of each tensor the buffer among b and the offset. */
+static void put_chain(tw_text *text)
 {
-    int callers = 0;
-    for (int i = 0; i < count; i++) {
-        unit[i].caller = -1;
-        for (int j = 0; j < i && unit[i].single && unit[i].caller < 0; j++)
-            if (strcmp(unit[j].signature, unit[i].signature) == 0)
-                unit[i].caller = unit[j].caller;
-        if (calls && unit[i].single && unit[i].caller < 0)
-            unit[i].caller = callers++;
-    }
-    return callers;
+    tw_text_printf(
+        text,
+        "static __attribute__((noinline)) void tw_chain(const int count, " SCALARS_DECLARED
+        ", __global void **b, const ulong *o)\n"
+        "{\n"
+        "    __global const long *row = (__global const long *)b[0] + o[0];\n"
+        "    for (int i = 0; i < count; i++) {\n"
+        "        __global void *tensor[%d];\n"
+        "        ulong at[%d];\n"
+        "        int groups[3];\n"
+        "        const int tensors = (int)row[1];\n"
+        "        for (int k = 0; k < tensors; k++) {\n"
+        "            tensor[k] = b[row[%d + 2 * k]];\n"
+        "            at[k] = (ulong)row[%d + 2 * k];\n"
+        "        }\n"
+        "        for (int d = 0; d < 3; d++) {\n"
+        "            const long items = row[2 + 3 * d] * (row[3 + 3 * d] ? n : 1);\n"
+        "            groups[d] = (int)((items + row[4 + 3 * d] - 1) / row[4 + 3 * d]);\n"
+        "        }\n"
+        "        for (int z = 0; z < groups[2]; z++)\n"
+        "            for (int y = 0; y < groups[1]; y++)\n"
+        "                for (int x = 0; x < groups[0]; x++)\n"
+        "                    tw_call((int)row[0], x, y, z, " SCALARS ", tensor, at);\n"
+        "        row += %d + 2 * tensors;\n"
+        "    }\n"
+        "}\n",
+        TW_CALLER_TENSORS, TW_CALLER_TENSORS, TW_CHAIN_ROW, TW_CHAIN_ROW + 1, TW_CHAIN_ROW);
+}
+
+/* Words of 32 bits of the caller's block are taken out of its elements of 64. */
+static void put_word(tw_text *text, const char *type, const char *name, int word)
+{
+    tw_text_printf(text, "    const %s %s = as_%s((uint)(block.s%x >> %d));\n", type, name, type,
+                   word / 2, word % 2 * 32);
+}
+
+static void put_caller(tw_text *text, const tw_unit *unit, int count)
+{
+    put_call(text, unit, count);
+    put_chain(text);
+    tw_text_puts(text, "__kernel void " TW_CALLER "(const ulong16 block");
+    for (int i = 0; i < TW_CALLER_TENSORS; i++)
+        tw_text_printf(text, ", __global void *b%d", i);
+    tw_text_puts(text, ")\n{\n");
+    put_word(text, "int", "which", TW_CALLER_WHICH);
+    put_word(text, "int", "n", TW_CALLER_N);
+    put_word(text, "uint", "seed_low", TW_CALLER_SEED);
+    put_word(text, "uint", "seed_high", TW_CALLER_SEED + 1);
+    put_word(text, "uint", "step", TW_CALLER_STEP);
+    put_word(text, "uint", "line", TW_CALLER_LINE);
+    put_word(text, "float", "user_0", TW_CALLER_USER);
+    put_word(text, "float", "user_1", TW_CALLER_USER + 1);
+    tw_text_puts(text, "    __global void *b[] = {");
+    for (int i = 0; i < TW_CALLER_TENSORS; i++)
+        tw_text_printf(text, "%sb%d", i ? ", " : "", i);
+    tw_text_puts(text, "};\n    const ulong o[] = {");
+    for (int i = 0; i < TW_CALLER_TENSORS; i++)
+        tw_text_printf(text, "%sblock.s%x", i ? ", " : "", TW_CALLER_OFFSET / 2 + i);
+    tw_text_puts(text, "};\n    if (which >= 0)\n"
+                       "        tw_call(which, (int)get_global_id(0), (int)get_global_id(1), "
+                       "(int)get_global_id(2), " SCALARS ", b, o);\n"
+                       "    else\n        tw_chain(-which, " SCALARS ", b, o);\n}\n");
 }
 
 static bool same_but_sizes(const tw_unit *a, const tw_unit *b)
 {
-    return a->caller >= 0 && a->caller == b->caller && a->sizes[0] &&
+    return a->called && b->called && a->sizes[0] && strcmp(a->signature, b->signature) == 0 &&
            strcmp(a->file, b->file) == 0 && strcmp(a->entry, b->entry) == 0 &&
            strcmp(a->sizes, b->sizes) == 0 && strcmp(a->fixed, b->fixed) == 0;
 }
@@ -213,7 +273,9 @@ static void find_bodies(tw_unit *unit, int count)
 
 void tw_program_put(tw_text *text, tw_unit *unit, int count, bool calls)
 {
-    const int callers = find_callers(unit, count, calls);
+    bool any = false;
+    for (int i = 0; i < count; i++)
+        any |= unit[i].called = calls && unit[i].single;
     find_bodies(unit, count);
     put_head(text);
     for (int i = 0; i < count; i++) {
@@ -221,8 +283,8 @@ void tw_program_put(tw_text *text, tw_unit *unit, int count, bool calls)
         if (unit[i].body == i)
             put_unit(text, &unit[i], i);
     }
-    for (int i = 0; i < callers; i++)
-        put_caller(text, unit, count, i);
+    if (any)
+        put_caller(text, unit, count);
 }
 
 /* ---- sizes ---- */

@@ -6,13 +6,32 @@
 #include "schedule/schedule.h"
 
 /* Letters of a signature: the kinds of a kernel's arguments behind n. A tensor is a pointer and an
- * offset. */
+ * offset, a seed two numbers; a user's number is its digit. */
 #define TW_SIGN_TENSOR 't'
-#define TW_SIGN_UINT 'u'
-#define TW_SIGN_FLOAT 'f'
+#define TW_SIGN_SEED 's'
+#define TW_SIGN_STEP 'p'
+#define TW_SIGN_LINE 'l'
 
-/* The name of a kernel that calls units, by number. */
-#define TW_CALLER "tw_caller_%d"
+/* The kernel that calls units. Its arguments are a block (tw_kernel_arrange), whose words are:
+ * which unit (or less than 0: as many rows of a chain), n, the scalars of a run, and offsets, in
+ * elements, of the tensors, whose pointers follow the block. */
+#define TW_CALLER "tw_caller"
+enum {
+    TW_CALLER_WHICH,
+    TW_CALLER_N,
+    TW_CALLER_SEED,
+    TW_CALLER_STEP = 4,
+    TW_CALLER_LINE,
+    TW_CALLER_USER,
+    TW_CALLER_OFFSET = 8
+};
+#define TW_CALLER_USERS 2    /* of runtime.user */
+#define TW_CALLER_TENSORS 12 /* a unit of more is a kernel by itself */
+
+/* A chain's row in front of its tensors: unit, number of tensors, and of each dimension the global
+ * size's scale, whether n is a factor of it, and the divisor. Numbers of 64 bits; each tensor is a
+ * buffer's place among the caller's, and an offset in elements. */
+#define TW_CHAIN_ROW 11
 
 /* A kernel file under certain macros, of which one entry is launched. */
 typedef struct tw_unit {
@@ -26,7 +45,7 @@ typedef struct tw_unit {
     int number;          /* of the unit in there */
     int body;            /* number of the unit whose function is called for it */
     bool lifted;         /* that function takes the sizes */
-    int caller;          /* the kernel that calls it; -1: it is a kernel itself, ENTRY_NUMBER */
+    bool called;         /* by TW_CALLER; else it is a kernel itself, ENTRY_NUMBER */
 } tw_unit;
 
 /* Fills in fixed, sizes and values, in the arena. lifts: there may be parameters. False when memory

@@ -41,24 +41,38 @@ void tw_built_destroy(tw_built **built)
 }
 
 /* The kinds of a launch's arguments behind n. */
-typedef char signature[2 * TW_MAX_ARGS + 1];
+typedef char signature[TW_MAX_ARGS + 1];
 
 static void sign(const tw_launch *launch, signature out)
 {
+    static const char letters[] = {[TW_ARG_TENSOR] = TW_SIGN_TENSOR,
+                                   [TW_ARG_SEED] = TW_SIGN_SEED,
+                                   [TW_ARG_STEP] = TW_SIGN_STEP,
+                                   [TW_ARG_LINE] = TW_SIGN_LINE};
     int count = 0;
     for (int a = 0; a < launch->n_args; a++)
-        for (int i = 0; i < tw_bind_width(launch->arg[a].kind); i++)
-            out[count++] = launch->arg[a].kind == TW_ARG_TENSOR ? TW_SIGN_TENSOR
-                           : launch->arg[a].kind == TW_ARG_USER ? TW_SIGN_FLOAT
-                                                                : TW_SIGN_UINT;
+        out[count++] = launch->arg[a].kind == TW_ARG_USER ? (char)('0' + launch->arg[a].slot)
+                                                          : letters[launch->arg[a].kind];
     out[count] = '\0';
+}
+
+/* Whether the caller has what the launch is given. */
+static bool caller_fits(const tw_launch *launch)
+{
+    int tensors = 0;
+    for (int a = 0; a < launch->n_args; a++) {
+        tensors += launch->arg[a].kind == TW_ARG_TENSOR;
+        if (launch->arg[a].kind == TW_ARG_USER && launch->arg[a].slot >= TW_CALLER_USERS)
+            return false;
+    }
+    return tensors <= TW_CALLER_TENSORS;
 }
 
 static bool is_single(const tw_launch *launch)
 {
     const char *text = tw_kernel_text(launch->file);
     return launch->local[0] == 1 && launch->local[1] == 1 && launch->local[2] == 1 && text &&
-           strstr(text, "TW_ENTRY");
+           strstr(text, "TW_ENTRY") && caller_fits(launch);
 }
 
 /* What the launch is one of, but for its program; the texts are the launch's own and `out`. */
@@ -177,25 +191,46 @@ static void drop_unbuilt(tw_built *built, int from)
     built->n_units = kept;
 }
 
-/* How many arguments OpenCL counts before the one that tells a caller which unit is meant. */
-static int count_arguments(const tw_unit *unit)
+/* Where the arguments of a launch stand in the caller's block, or among its pointers. */
+static int arrange(const tw_launch *launch, int *place)
 {
-    int count = 1;
-    for (const char *letter = unit->signature; *letter; letter++)
-        count += *letter == TW_SIGN_TENSOR ? 2 : 1;
+    int count = 0, tensors = 0;
+    place[count++] = TW_CALLER_N;
+    for (int a = 0; a < launch->n_args; a++)
+        switch (launch->arg[a].kind) {
+        case TW_ARG_TENSOR:
+            place[count++] = tensors++;
+            break;
+        case TW_ARG_SEED:
+            place[count++] = TW_CALLER_SEED;
+            place[count++] = TW_CALLER_SEED + 1;
+            break;
+        case TW_ARG_STEP:
+            place[count++] = TW_CALLER_STEP;
+            break;
+        case TW_ARG_LINE:
+            place[count++] = TW_CALLER_LINE;
+            break;
+        case TW_ARG_USER:
+            place[count++] = TW_CALLER_USER + launch->arg[a].slot;
+            break;
+        }
     return count;
 }
 
-/* The kernel that calls the unit, bound to it. */
-static tw_status make_caller(const tw_built *built, const tw_unit *unit, const char *name,
-                             tw_kernel **kernel, tw_error *error)
+/* The caller in a program, made to do one thing. */
+static tw_status make_caller(const tw_built *built, tw_program *program, int which,
+                             const char *name, int n_args, const int *place, tw_kernel **kernel,
+                             tw_error *error)
 {
     const tw_backend *backend = built->device->backend;
-    char entry[40];
-    snprintf(entry, sizeof entry, TW_CALLER, unit->caller);
-    TW_TRY(backend->kernel_create(built->device, unit->program, entry, kernel, error));
-    const tw_status status =
-        backend->kernel_select(*kernel, count_arguments(unit), unit->number, name, error);
+    tw_arrangement arrangement = {.pointers = TW_CALLER_TENSORS,
+                                  .offsets = TW_CALLER_OFFSET,
+                                  .n_args = n_args,
+                                  .place = place};
+    arrangement.block[TW_CALLER_WHICH] = (uint32_t)which;
+    TW_TRY(backend->kernel_create(built->device, program, TW_CALLER, kernel, error));
+    const tw_status status = backend->kernel_arrange(*kernel, &arrangement, name, error);
     if (status != TW_OK)
         backend->kernel_destroy(built->device, kernel);
     return status;
@@ -210,9 +245,11 @@ static tw_status make_kernel(const tw_built *built, const tw_launch *launch, int
     const tw_unit *unit = &built->unit[number];
     char entry[200];
     snprintf(entry, sizeof entry, "%s_%d", unit->entry, unit->number);
-    return unit->caller < 0
-               ? backend->kernel_create(built->device, unit->program, entry, kernel, error)
-               : make_caller(built, unit, entry, kernel, error);
+    if (!unit->called)
+        return backend->kernel_create(built->device, unit->program, entry, kernel, error);
+    int place[1 + 2 * TW_MAX_ARGS];
+    const int count = arrange(launch, place);
+    return make_caller(built, unit->program, unit->number, entry, count, place, kernel, error);
 }
 
 static tw_status make_kernels(tw_programs *programs, const int *unit, int count,
@@ -221,10 +258,15 @@ static tw_status make_kernels(tw_programs *programs, const int *unit, int count,
     const tw_built *built = programs->built;
     programs->kernel =
         tw_calloc(built->context, (size_t)TW_MAX(count, 1), sizeof *programs->kernel);
-    if (!programs->kernel)
+    programs->called =
+        tw_calloc(built->context, (size_t)TW_MAX(count, 1), sizeof *programs->called);
+    if (!programs->kernel || !programs->called)
         return tw_fail_memory(error);
     programs->n_kernels = count;
     for (int i = 0; i < count; i++) {
+        const tw_unit *of = launches[i]->product ? NULL : &built->unit[unit[i]];
+        if (of && of->called)
+            programs->called[i] = (tw_called){of->program, of->number};
         tw_error cause;
         const tw_status status =
             make_kernel(built, launches[i], unit[i], &programs->kernel[i], &cause);
@@ -271,6 +313,13 @@ tw_status tw_programs_build(tw_built *built, int count, tw_launch *const *launch
     return status;
 }
 
+tw_status tw_programs_chain(const tw_programs *programs, int first, int count, int n_args,
+                            const int *place, const char *name, tw_kernel **kernel, tw_error *error)
+{
+    return make_caller(programs->built, programs->called[first].program, -count, name, n_args,
+                       place, kernel, error);
+}
+
 void tw_programs_free(tw_programs *programs)
 {
     if (!programs->built)
@@ -280,5 +329,6 @@ void tw_programs_free(tw_programs *programs)
         if (programs->kernel[i])
             built->device->backend->kernel_destroy(built->device, &programs->kernel[i]);
     tw_free(built->context, programs->kernel);
+    tw_free(built->context, programs->called);
     *programs = (tw_programs){0};
 }

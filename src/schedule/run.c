@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One run: inputs up, launches, outputs down, a few runs in flight; or the references in order on the
-// host device.
+// One run: inputs up, launches, outputs down, a few runs in flight; or the references in order on
+// the host device.
 #include "schedule/schedule.h"
 
 /* ---- events of a run ---- */
@@ -117,31 +117,102 @@ static bool is_due(const tw_runner *runner, const tw_bound *bound)
     return bound->groups[0] > 0 && bound->groups[1] > 0 && bound->groups[2] > 0;
 }
 
+/* The chain that makes the launch; NULL: it is made by itself, as all are while there is a trace.
+ */
+static tw_chain *chain_of(const tw_runner *runner, const tw_bound *bound)
+{
+    return runner->tracing ? NULL : bound->chain;
+}
+
+/* Where a run's enqueuing stands. */
+typedef struct enqueuing {
+    tw_runner *runner;
+    tw_slot *slot;
+    const tw_runtime *runtime;
+    tw_event *uploaded; /* that the next launch waits for */
+    int last;           /* of the launches that are due */
+    bool awaited;       /* that one leaves an event */
+} enqueuing;
+
+static tw_status launch_one(enqueuing *e, tw_bound *bound, int number, tw_error *error)
+{
+    const tw_runner *runner = e->runner;
+    tw_event *event = NULL;
+    const bool wanted = runner->tracing || (e->awaited && number == e->last);
+    TW_TRY(runner->backend->launch(runner->compute, bound->kernel, bound->n_args, bound->arg,
+                                   bound->launch->dims, bound->groups, bound->launch->local,
+                                   e->uploaded ? 1 : 0, &e->uploaded, wanted ? &event : NULL,
+                                   error));
+    e->uploaded = NULL;
+    if (event)
+        mark(e->slot, event, bound->launch->label, TW_LANE_COMPUTE);
+    return TW_OK;
+}
+
+static tw_status launch_chain(enqueuing *e, tw_chain *chain, tw_error *error)
+{
+    static const int64_t groups[3] = {1, 1, 1};
+    static const int local[3] = {1, 1, 1};
+    const tw_runner *runner = e->runner;
+    tw_event *event = NULL;
+    const bool wanted = e->awaited && chain->last >= e->last;
+    tw_chain_bind(runner, e->slot, chain, e->runtime);
+    TW_TRY(runner->backend->launch(runner->compute, chain->kernel, chain->n_args, chain->arg, 1,
+                                   groups, local, e->uploaded ? 1 : 0, &e->uploaded,
+                                   wanted ? &event : NULL, error));
+    e->uploaded = NULL;
+    if (event)
+        mark(e->slot, event, runner->bound[chain->first].launch->label, TW_LANE_COMPUTE);
+    return TW_OK;
+}
+
+/* Fills in what the run decides; returns the last launch that is due, -1 if none is. Constant ones
+ * come before all others. */
+static int bind_all(const enqueuing *e)
+{
+    const tw_runner *runner = e->runner;
+    int last = -1, last_constant = -1;
+    for (int i = 0; i < runner->n_bound; i++) {
+        tw_bound *bound = &runner->bound[i];
+        const bool chained = chain_of(runner, bound) != NULL;
+        if (!chained)
+            tw_bind_run(runner, e->slot, bound, e->runtime);
+        if (chained || (!bound->launch->constant && is_due(runner, bound)))
+            last = i;
+        else if (is_due(runner, bound))
+            last_constant = i;
+    }
+    return last >= 0 ? last : last_constant;
+}
+
+/* Those of parameters alone come first, so that they do not part chains. */
+static tw_status launch_constants(enqueuing *e, tw_error *error)
+{
+    tw_runner *runner = e->runner;
+    if (runner->keep_version == runner->params->version)
+        return TW_OK;
+    for (int i = 0; i < runner->n_bound; i++)
+        if (runner->bound[i].launch->constant && is_due(runner, &runner->bound[i]))
+            TW_TRY(launch_one(e, &runner->bound[i], i, error));
+    return TW_OK;
+}
+
 /* Enqueues what is due; the last launch leaves an event when someone is to wait for it. */
 static tw_status compute(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime, bool awaited,
                          tw_error *error)
 {
-    tw_event *uploaded = runner->upload != runner->compute && slot->n_marks
-                             ? slot->mark[slot->n_marks - 1].event
-                             : NULL;
-    int last = -1;
-    for (int i = 0; i < runner->n_bound; i++) {
-        tw_bind_run(runner, slot, &runner->bound[i], runtime);
-        if (is_due(runner, &runner->bound[i]))
-            last = i;
-    }
-    for (int i = 0; i <= last; i++) {
+    enqueuing e = {runner, slot, runtime, NULL, -1, awaited};
+    if (runner->upload != runner->compute && slot->n_marks)
+        e.uploaded = slot->mark[slot->n_marks - 1].event;
+    e.last = bind_all(&e);
+    TW_TRY(launch_constants(&e, error));
+    for (int i = 0; i <= e.last; i++) {
         tw_bound *bound = &runner->bound[i];
-        if (!is_due(runner, bound))
-            continue;
-        tw_event *event = NULL;
-        const bool wanted = runner->tracing || (awaited && i == last);
-        TW_TRY(runner->backend->launch(runner->compute, bound->kernel, bound->n_args, bound->arg,
-                                       bound->launch->dims, bound->groups, bound->launch->local,
-                                       uploaded ? 1 : 0, &uploaded, wanted ? &event : NULL, error));
-        uploaded = NULL;
-        if (event)
-            mark(slot, event, bound->launch->label, TW_LANE_COMPUTE);
+        tw_chain *chain = chain_of(runner, bound);
+        if (chain && chain->first == i)
+            TW_TRY(launch_chain(&e, chain, error));
+        else if (!chain && !bound->launch->constant && is_due(runner, bound))
+            TW_TRY(launch_one(&e, bound, i, error));
     }
     runner->keep_version = runner->params->version;
     return TW_OK;

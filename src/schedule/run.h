@@ -39,6 +39,7 @@ typedef struct tw_runner_options {
     tw_buffer *gradients;        /* SPACE_GRADIENTS, borrowed; NULL if the recipe has none */
     const char *const *choices;  /* "stage=candidate" to obey (a resumed checkpoint), NULL-terminated; NULL: none */
     bool no_proof, profiling;
+    bool no_chains;              /* every launch by itself */
     tw_queue *queue;             /* the compute queue, borrowed, so that several runners follow one another; NULL:
                                     params->queue */
 } tw_runner_options;

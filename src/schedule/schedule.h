@@ -72,16 +72,27 @@ const char *tw_program_head(int index);
 typedef struct tw_built tw_built;
 tw_built *tw_built_create(tw_context *context, tw_device *device); /* NULL when memory is out */
 void tw_built_destroy(tw_built **built);
+/* What a program's caller is told to call a launch's function; program NULL: the launch has a kernel of its own. */
+typedef struct tw_called {
+    tw_program *program;
+    int number;
+} tw_called;
 /* The kernels of a recipe's chosen launches. */
 typedef struct tw_programs {
     tw_built *built; /* borrowed */
     int n_kernels; /* as many as launches, in their order; one object each, so that arguments stay set */
     tw_kernel **kernel;
+    tw_called *called;
 } tw_programs;
 /* Makes the kernels of launches in order, and builds what is not in `built`, as one program. When a text does not
  * build, guilty[i] is set for the launches that hold it, and the status is BUILD. */
 tw_status tw_programs_build(tw_built *built, int count, tw_launch *const *launches, bool *guilty, tw_programs *programs,
                             tw_error *error);
+/* A kernel that makes `count` launches one after the other, by a chain's rows (program_text.h), of the program that
+ * calls launch `first`. place: where the arguments that it will be launched with stand in the caller. The caller
+ * destroys it. */
+tw_status tw_programs_chain(const tw_programs *programs, int first, int count, int n_args, const int *place,
+                            const char *name, tw_kernel **kernel, tw_error *error);
 void tw_programs_free(tw_programs *programs);
 
 /* ---- choice (choose.c) ---- */
@@ -142,8 +153,20 @@ typedef struct tw_slot {
     void *user;
 } tw_slot;
 
+/* Bound launches first to last, but for constant ones among them, made by one launch of the caller (chain.c). */
+typedef struct tw_chain {
+    int first, last, count;
+    int n_bases;
+    const tw_tensor *base[16]; /* of each buffer that they use, a tensor in there */
+    tw_buffer *table;          /* rows for the caller */
+    tw_kernel *kernel;
+    int n_args;
+    tw_kernel_arg *arg;
+} tw_chain;
+
 /* A launch with its kernel and its arguments as far as they are known. */
 typedef struct tw_bound {
+    tw_chain *chain; /* that it is of; NULL: none */
     tw_launch *launch;
     tw_kernel *kernel;
     int n_args;
@@ -179,6 +202,8 @@ struct tw_runner {
     tw_programs programs;
     int n_bound;
     tw_bound *bound;
+    int n_chains;
+    tw_chain *chain;
     bool reads_slots; /* every output lies in the slot: may be read beside the next run's computing */
     void **data;      /* host: memory of each tensor, slots' set for each run */
 
@@ -207,6 +232,11 @@ tw_launch **tw_runner_launches(tw_runner *runner, int *count);
 /* Arguments of launches (bind.c): finds what is constant, and fills in what a run decides. */
 tw_status tw_bind_create(tw_runner *runner, tw_error *error);
 void tw_bind_run(const tw_runner *runner, const tw_slot *slot, tw_bound *bound, const tw_runtime *runtime);
+/* Finds chains among the bound launches, whose kernels are there, and makes what they need (chain.c). */
+tw_status tw_chain_create(tw_runner *runner, tw_error *error);
+void tw_chain_destroy(tw_runner *runner);
+/* Fills in a chain's arguments for a run. */
+void tw_chain_bind(const tw_runner *runner, const tw_slot *slot, tw_chain *chain, const tw_runtime *runtime);
 /* The value of an argument; two are filled for a seed. Returns how many. */
 int tw_bind_scalar(const tw_arg *arg, const tw_runtime *runtime, tw_kernel_arg *out);
 /* How many kernel arguments a launch argument becomes. */

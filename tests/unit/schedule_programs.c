@@ -155,15 +155,16 @@ static int count_word(const char *text, const char *word)
     return count;
 }
 
-/* Two callers: one for each list of arguments; none for groups of several items. */
-static void callers(void)
+/* One caller of all units but those of groups of several items; each is called with what its
+ * signature says. */
+static void caller(void)
 {
     tw_unit unit[4];
     for (int i = 0; i < 4; i++)
         unit[i] = (tw_unit){.file = "f.cl",
                             .macros = "",
                             .entry = "f",
-                            .signature = i == 1 ? "tuf" : "t",
+                            .signature = i == 1 ? "tspl1t" : "t",
                             .text = "TW_ENTRY KERNEL(f)(TW_N) {}\n",
                             .single = i != 3};
     bench *b = open_bench(true);
@@ -172,19 +173,38 @@ static void callers(void)
     for (int i = 0; i < 4; i++)
         CHECK(tw_unit_split(&unit[i], true, &arena));
     tw_program_put(&text, unit, 4, true);
-    CHECK(unit[0].caller == 0 && unit[1].caller == 1 && unit[2].caller == 0 &&
-          unit[3].caller == -1);
+    CHECK(unit[0].called && unit[1].called && unit[2].called && !unit[3].called);
     CHECK(unit[2].number == 2);
-    CHECK(count_word(text.data, "\n__kernel void tw_caller_") == 2);
-    CHECK_HAS(text.data,
-              "__kernel void tw_caller_1(const int n, __global void *a0, const ulong o0, const "
-              "uint a1, const float a2, const int which)");
-    CHECK_HAS(text.data, "f_2(x, y, z, n, a0, o0);");
+    CHECK(count_word(text.data, "\n__kernel void tw_caller(const ulong16 block") == 1);
+    CHECK_HAS(text.data, "f_1(x, y, z, n, b[0], o[0], seed_low, seed_high, step, line, user_1, "
+                         "b[1], o[1]);");
+    CHECK_HAS(text.data, "f_2(x, y, z, n, b[0], o[0]);");
+    CHECK(count_word(text.data, "f_3(x") == 0);
     tw_text_clear(&text);
     tw_program_put(&text, unit, 4, false);
-    CHECK(unit[0].caller == -1 && count_word(text.data, "tw_caller_") == 0);
+    CHECK(!unit[0].called && count_word(text.data, "tw_caller") == 0);
     tw_text_clear(&text);
     tw_arena_free(&arena);
+    close_bench(b);
+}
+
+/* What the caller has no room for is a kernel by itself: more tensors, or another of the user's
+ * numbers. */
+static void uncalled(void)
+{
+    bench *b = open_bench(true);
+    tw_programs programs;
+    float y[ELEMENTS];
+    add(b, "x[x_at + at] + 1", false, 1);
+    add(b, "x[x_at + at] * f", true, 1);
+    add(b, "x[x_at + at] - f", true, 1);
+    b->launch[2].arg[2].slot = TW_CALLER_USERS;
+    CHECK_OK(build(b, &programs), b->error);
+    CHECK(programs.called[0].program && programs.called[1].program && !programs.called[2].program);
+    for (int i = 0; i < 3; i++)
+        run(b, &programs, i, y);
+    CHECK(y[39] == 34);
+    tw_programs_free(&programs);
     close_bench(b);
 }
 
@@ -217,9 +237,9 @@ static void sizes(void)
     CHECK(unit[0].body == 0 && unit[1].body == 0 && unit[2].body == 2);
     CHECK(unit[0].lifted && unit[1].lifted && !unit[2].lifted);
     CHECK(count_word(text.data, "TW_ENTRY KERNEL(f)") == 2);
-    CHECK_HAS(text.data, "case 0:\n        f_0(x, y, z, n, a0, o0, 7);");
-    CHECK_HAS(text.data, "case 1:\n        f_0(x, y, z, n, a0, o0, (5*n));");
-    CHECK_HAS(text.data, "case 2:\n        f_2(x, y, z, n, a0, o0);");
+    CHECK_HAS(text.data, "case 0:\n        f_0(x, y, z, n, b[0], o[0], 7);");
+    CHECK_HAS(text.data, "case 1:\n        f_0(x, y, z, n, b[0], o[0], (5*n));");
+    CHECK_HAS(text.data, "case 2:\n        f_2(x, y, z, n, b[0], o[0]);");
     CHECK(count_word(text.data, "#define ROWS 7") == 1);
     tw_text_clear(&text);
     /* not where kernels stay kernels */
@@ -283,4 +303,5 @@ static void memory_out(void)
     }
 }
 
-TESTS(T(called), T(alone), T(callers), T(sizes), T(guilty_called), T(guilty_alone), T(memory_out))
+TESTS(T(called), T(alone), T(caller), T(uncalled), T(sizes), T(guilty_called), T(guilty_alone),
+      T(memory_out))

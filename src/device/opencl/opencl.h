@@ -40,6 +40,8 @@ struct tw_kernel {
     const tw_library_product *product; /* a library's product: kernel is NULL */
     int n_set;                         /* arguments that were set and are remembered */
     tw_opencl_arg *set;
+    tw_arrangement *arrangement;    /* NULL: arguments follow one another */
+    uint32_t block[TW_BLOCK_WORDS]; /* as last set */
 };
 
 struct tw_queue {
@@ -90,8 +92,8 @@ tw_status tw_opencl_program_build(tw_device *device, const char *text, size_t le
 void tw_opencl_program_destroy(tw_device *device, tw_program **program);
 tw_status tw_opencl_kernel_create(tw_device *device, tw_program *program, const char *entry,
                                   tw_kernel **kernel, tw_error *error);
-tw_status tw_opencl_kernel_select(tw_kernel *kernel, int index, int32_t value, const char *name,
-                                  tw_error *error);
+tw_status tw_opencl_kernel_arrange(tw_kernel *kernel, const tw_arrangement *arrangement,
+                                   const char *name, tw_error *error);
 /* product.c, with the Meson feature clblast */
 tw_status tw_opencl_product_create(tw_device *device, const tw_library_product *product,
                                    tw_kernel **kernel, tw_error *error);

@@ -140,7 +140,7 @@ static const tw_backend backend = {
     .program_build = tw_opencl_program_build,
     .program_destroy = tw_opencl_program_destroy,
     .kernel_create = tw_opencl_kernel_create,
-    .kernel_select = tw_opencl_kernel_select,
+    .kernel_arrange = tw_opencl_kernel_arrange,
 #ifdef TW_CLBLAST
     .product_create = tw_opencl_product_create,
 #endif

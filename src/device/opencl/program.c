@@ -120,19 +120,43 @@ tw_status tw_opencl_kernel_create(tw_device *device, tw_program *program, const 
     return TW_OK;
 }
 
-tw_status tw_opencl_kernel_select(tw_kernel *kernel, int index, int32_t value, const char *name,
-                                  tw_error *error)
+/* A copy, with its places behind it. */
+static tw_arrangement *copy_arrangement(tw_context *context, const tw_arrangement *of)
 {
-    const cl_int code = clSetKernelArg(kernel->kernel, (cl_uint)index, sizeof value, &value);
-    if (code != CL_SUCCESS)
-        return tw_opencl_fail(error, code, "argument %d of the kernel '%s' on '%s'", index,
-                              kernel->name, kernel->device->info.name);
-    char *copy = tw_copy_text(kernel->device->context, name, strlen(name));
+    const size_t places = (size_t)of->n_args * sizeof *of->place;
+    tw_arrangement *copy = tw_alloc(context, sizeof *copy + places);
     if (!copy)
+        return NULL;
+    int *place = (int *)(copy + 1);
+    *copy = *of;
+    memcpy(place, of->place, places);
+    copy->place = place;
+    return copy;
+}
+
+tw_status tw_opencl_kernel_arrange(tw_kernel *kernel, const tw_arrangement *arrangement,
+                                   const char *name, tw_error *error)
+{
+    tw_context *context = kernel->device->context;
+    char *copy = tw_copy_text(context, name, strlen(name));
+    tw_arrangement *kept = copy_arrangement(context, arrangement);
+    if (!copy || !kept) {
+        tw_free(context, copy);
+        tw_free(context, kept);
         return tw_fail_memory(error);
-    tw_free(kernel->device->context, kernel->name);
+    }
+    tw_free(context, kernel->name);
+    tw_free(context, kernel->arrangement);
     kernel->name = copy;
-    return TW_OK;
+    kernel->arrangement = kept;
+    memcpy(kernel->block, kept->block, sizeof kernel->block);
+    cl_int code = clSetKernelArg(kernel->kernel, 0, sizeof kernel->block, kernel->block);
+    for (int i = 0; i < kept->pointers && code == CL_SUCCESS; i++)
+        code = clSetKernelArg(kernel->kernel, (cl_uint)(1 + i), sizeof(cl_mem), NULL);
+    return code == CL_SUCCESS
+               ? TW_OK
+               : tw_opencl_fail(error, code, "the arguments of the kernel '%s' on '%s'",
+                                kernel->name, kernel->device->info.name);
 }
 
 void tw_opencl_kernel_destroy(tw_device *device, tw_kernel **kernel)
@@ -143,6 +167,7 @@ void tw_opencl_kernel_destroy(tw_device *device, tw_kernel **kernel)
         clReleaseKernel((*kernel)->kernel);
     tw_free(device->context, (*kernel)->name);
     tw_free(device->context, (*kernel)->set);
+    tw_free(device->context, (*kernel)->arrangement);
     tw_free(device->context, *kernel);
     *kernel = NULL;
 }

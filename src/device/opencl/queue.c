@@ -241,6 +241,45 @@ static tw_status set_arguments(tw_queue *queue, tw_kernel *kernel, int n_args,
     return TW_OK;
 }
 
+static tw_status fail_argument(const tw_queue *queue, const tw_kernel *kernel, int i, cl_int code,
+                               tw_error *error)
+{
+    return tw_opencl_fail(error, code, "argument %d of the kernel '%s' on '%s'", i, kernel->name,
+                          queue->device->info.name);
+}
+
+/* The same where arguments are a block and pointers. */
+static tw_status arrange_arguments(tw_queue *queue, tw_kernel *kernel, int n_args,
+                                   const tw_kernel_arg *args, tw_error *error)
+{
+    const tw_arrangement *arrangement = kernel->arrangement;
+    tw_opencl_arg *set = remembered(kernel, n_args);
+    uint32_t block[TW_BLOCK_WORDS];
+    memcpy(block, arrangement->block, sizeof block);
+    for (int i = 0; i < n_args; i++) {
+        const int place = arrangement->place[i];
+        if (!args[i].buffer) {
+            block[place] = args[i].value.u;
+            continue;
+        }
+        block[arrangement->offsets + 2 * place] = (uint32_t)args[i].offset;
+        block[arrangement->offsets + 2 * place + 1] = (uint32_t)(args[i].offset >> 32);
+        if (set && set[i].serial == args[i].buffer->serial)
+            continue;
+        const cl_int code = clSetKernelArg(kernel->kernel, (cl_uint)(1 + place), sizeof(cl_mem),
+                                           &args[i].buffer->memory);
+        if (code != CL_SUCCESS)
+            return fail_argument(queue, kernel, i, code, error);
+        if (set)
+            set[i].serial = args[i].buffer->serial;
+    }
+    if (memcmp(block, kernel->block, sizeof block) == 0)
+        return TW_OK;
+    memcpy(kernel->block, block, sizeof block);
+    const cl_int code = clSetKernelArg(kernel->kernel, 0, sizeof block, block);
+    return code == CL_SUCCESS ? TW_OK : fail_argument(queue, kernel, 0, code, error);
+}
+
 /* Global sizes of groups[d] * local[d]; *empty when there is nothing to run. */
 static tw_status global_sizes(const tw_kernel *kernel, int dims, const int64_t groups[3],
                               const int local[3], size_t global[3], size_t group[3], bool *empty,
@@ -278,7 +317,8 @@ tw_status tw_opencl_launch(tw_queue *queue, tw_kernel *kernel, int n_args,
     if (kernel->product)
         return tw_opencl_product_launch(queue, kernel, args, n_waits, waits, event, error);
 #endif
-    TW_TRY(set_arguments(queue, kernel, n_args, args, error));
+    TW_TRY(kernel->arrangement ? arrange_arguments(queue, kernel, n_args, args, error)
+                               : set_arguments(queue, kernel, n_args, args, error));
     const cl_int code =
         clEnqueueNDRangeKernel(queue->queue, kernel->kernel, (cl_uint)dims, NULL, global, group,
                                list.count, list.events, event ? &made : NULL);

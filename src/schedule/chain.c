@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// Chains: launches that follow one another, each of less work than a launch costs (PoCL 3.1: 3 to 7
+// us), made as one, by one item in their order. regression's step of 13 launches is two so.
+//
+// Only where kernels are called (caps.calls): the caller gets a table of what to call with what.
+// A trace shows launches, and has them made one by one.
+#include "schedule/program_text.h"
+#include <math.h>
+#include <stdio.h>
+
+/* What one item does in a microsecond, at the least: multiply-adds, bytes, groups. */
+#define COST_US 1e4
+#define BYTES_US 8e3
+#define GROUPS_US 20.0
+/* More would be sooner done as a launch by all cores. */
+#define MOST_US 4.0
+
+/* Buffers of a chain: one place of the caller's is the table's. */
+#define MOST_BASES (TW_CALLER_TENSORS - 1)
+#define SCALARS 6
+
+static double duration(const tw_recipe *recipe, const tw_launch *launch, double cost)
+{
+    const int64_t n = TW_MAX(recipe->batch, 1);
+    double bytes = 0, groups = 1;
+    for (int a = 0; a < launch->n_args; a++)
+        if (launch->arg[a].kind == TW_ARG_TENSOR)
+            bytes += (double)recipe->tensor[launch->arg[a].tensor.id].bytes;
+    for (int d = 0; d < 3; d++)
+        groups *= (double)tw_launch_groups(launch, d, n);
+    if (groups < 1) /* nothing to do: left out by itself */
+        return INFINITY;
+    return cost / COST_US + bytes / BYTES_US + groups / GROUPS_US;
+}
+
+/* ---- which launches ---- */
+
+/* The buffer's place among the chain's, which is made if it is new; -1 when there is none left. */
+static int base_of(tw_chain *chain, const tw_tensor *tensor)
+{
+    for (int i = 0; i < chain->n_bases; i++)
+        if (chain->base[i]->space == tensor->space && chain->base[i]->index == tensor->index)
+            return i;
+    if (chain->n_bases == MOST_BASES)
+        return -1;
+    chain->base[chain->n_bases] = tensor;
+    return chain->n_bases++;
+}
+
+static bool take_bases(const tw_recipe *recipe, tw_chain *chain, const tw_launch *launch)
+{
+    for (int a = 0; a < launch->n_args; a++)
+        if (launch->arg[a].kind == TW_ARG_TENSOR &&
+            base_of(chain, &recipe->tensor[launch->arg[a].tensor.id]) < 0)
+            return false;
+    return true;
+}
+
+/* Adds the launch to the chain, if it may be one of it. */
+static bool join(const tw_runner *runner, tw_chain *chain, int i, double cost)
+{
+    const tw_launch *launch = runner->bound[i].launch;
+    const tw_called *called = &runner->programs.called[i];
+    const tw_called *first = &runner->programs.called[chain->first];
+    const int bases = chain->n_bases;
+    if (!called->program || called->program != first->program ||
+        duration(runner->recipe, launch, cost) > MOST_US)
+        return false;
+    if (!take_bases(runner->recipe, chain, launch)) {
+        chain->n_bases = bases;
+        return false;
+    }
+    chain->last = i;
+    chain->count++;
+    return true;
+}
+
+/* ---- the table ---- */
+
+static int tensors_of(const tw_launch *launch)
+{
+    int count = 0;
+    for (int a = 0; a < launch->n_args; a++)
+        count += launch->arg[a].kind == TW_ARG_TENSOR;
+    return count;
+}
+
+static int64_t *put_row(const tw_runner *runner, tw_chain *chain, int i, int64_t *row)
+{
+    const tw_launch *launch = runner->bound[i].launch;
+    *row++ = runner->programs.called[i].number;
+    *row++ = tensors_of(launch);
+    for (int d = 0; d < 3; d++) {
+        *row++ = launch->global[d].scale;
+        *row++ = launch->global[d].letters != 0;
+        *row++ = launch->divide[d];
+    }
+    for (int a = 0; a < launch->n_args; a++) {
+        if (launch->arg[a].kind != TW_ARG_TENSOR)
+            continue;
+        const tw_tensor *tensor = &runner->recipe->tensor[launch->arg[a].tensor.id];
+        *row++ = 1 + base_of(chain, tensor);
+        *row++ = (int64_t)(tensor->offset / tw_type_size(tensor->type));
+    }
+    return row;
+}
+
+static tw_status put_table(tw_runner *runner, tw_chain *chain, tw_error *error)
+{
+    size_t most = 0;
+    for (int i = chain->first; i <= chain->last; i++)
+        most += TW_CHAIN_ROW + 2 * (size_t)tensors_of(runner->bound[i].launch);
+    int64_t *table = tw_arena_alloc(&runner->arena, most * sizeof *table), *end = table;
+    if (!table)
+        return tw_fail_memory(error);
+    for (int i = chain->first; i <= chain->last; i++)
+        if (!runner->bound[i].launch->constant)
+            end = put_row(runner, chain, i, end);
+    const uint64_t bytes = (uint64_t)(end - table) * sizeof *table;
+    TW_TRY(runner->backend->buffer_create(runner->device, bytes, &chain->table, error));
+    runner->memory += bytes;
+    return runner->backend->write(runner->compute, chain->table, 0, bytes, table, 0, NULL, NULL,
+                                  error);
+}
+
+/* ---- arguments ---- */
+
+static bool reads_scalars(const tw_runner *runner, const tw_chain *chain)
+{
+    for (int i = chain->first; i <= chain->last; i++)
+        for (int a = 0; a < runner->bound[i].launch->n_args; a++)
+            if (runner->bound[i].launch->arg[a].kind != TW_ARG_TENSOR)
+                return true;
+    return false;
+}
+
+/* n, the table, the buffers, and if a launch asks for any, the run's scalars. */
+static tw_status make_kernel(tw_runner *runner, tw_chain *chain, tw_error *error)
+{
+    int place[2 + MOST_BASES + SCALARS + TW_CALLER_USERS] = {TW_CALLER_N, 0};
+    int count = 2;
+    for (int i = 0; i < chain->n_bases; i++)
+        place[count++] = 1 + i;
+    if (reads_scalars(runner, chain))
+        for (int i = TW_CALLER_SEED; i < TW_CALLER_USER + TW_CALLER_USERS; i++)
+            place[count++] = i;
+    chain->n_args = count;
+    chain->arg = tw_arena_alloc(&runner->arena, (size_t)count * sizeof *chain->arg);
+    if (!chain->arg)
+        return tw_fail_memory(error);
+    char name[120];
+    snprintf(name, sizeof name, "%d launches from %.80s on", chain->count,
+             runner->bound[chain->first].launch->label);
+    return tw_programs_chain(&runner->programs, chain->first, chain->count, count, place, name,
+                             &chain->kernel, error);
+}
+
+void tw_chain_bind(const tw_runner *runner, const tw_slot *slot, tw_chain *chain,
+                   const tw_runtime *runtime)
+{
+    int count = 0;
+    chain->arg[count++] = (tw_kernel_arg){.size = sizeof(int32_t), .value.i = (int32_t)runtime->n};
+    chain->arg[count++] = (tw_kernel_arg){.buffer = chain->table};
+    for (int i = 0; i < chain->n_bases; i++)
+        chain->arg[count++] =
+            (tw_kernel_arg){.buffer = tw_runner_buffer(runner, slot, chain->base[i])};
+    if (count == chain->n_args)
+        return;
+    static const tw_arg scalar[] = {{.kind = TW_ARG_SEED},
+                                    {.kind = TW_ARG_STEP},
+                                    {.kind = TW_ARG_LINE},
+                                    {.kind = TW_ARG_USER, .slot = 0},
+                                    {.kind = TW_ARG_USER, .slot = 1}};
+    for (int i = 0; i < TW_COUNT(scalar); i++)
+        count += tw_bind_scalar(&scalar[i], runtime, &chain->arg[count]);
+}
+
+/* ---- from outside ---- */
+
+static tw_status keep(tw_runner *runner, tw_chain *chain, tw_error *error)
+{
+    if (chain->count < 2)
+        return TW_OK;
+    tw_chain *kept = &runner->chain[runner->n_chains++];
+    *kept = *chain;
+    for (int i = kept->first; i <= kept->last; i++)
+        if (!runner->bound[i].launch->constant)
+            runner->bound[i].chain = kept;
+    TW_TRY(make_kernel(runner, kept, error));
+    return put_table(runner, kept, error);
+}
+
+/* The cost of the stage that each launch is of. */
+static double *costs_of(tw_runner *runner)
+{
+    double *cost =
+        tw_arena_alloc(&runner->arena, (size_t)TW_MAX(runner->n_bound, 1) * sizeof *cost);
+    const tw_recipe *recipe = runner->recipe;
+    int at = 0;
+    for (int s = 0; s < recipe->n_stages && cost; s++) {
+        const tw_stage *stage = &recipe->stage[s];
+        for (int l = 0; stage->n_candidates && l < stage->candidate[stage->chosen]->n_launches; l++)
+            cost[at++] = stage->cost;
+    }
+    return cost;
+}
+
+tw_status tw_chain_create(tw_runner *runner, tw_error *error)
+{
+    const double *cost = costs_of(runner);
+    runner->chain =
+        tw_arena_alloc(&runner->arena, (size_t)TW_MAX(runner->n_bound, 1) * sizeof *runner->chain);
+    if (!cost || !runner->chain)
+        return tw_fail_memory(error);
+    tw_chain open = {0};
+    for (int i = 0; i < runner->n_bound; i++) {
+        if (runner->bound[i].launch->constant || (open.count && join(runner, &open, i, cost[i])))
+            continue;
+        TW_TRY(keep(runner, &open, error));
+        open = (tw_chain){.first = i};
+        (void)join(runner, &open, i, cost[i]);
+    }
+    TW_TRY(keep(runner, &open, error));
+    return runner->n_chains ? runner->backend->finish(runner->compute, error) : TW_OK;
+}
+
+void tw_chain_destroy(tw_runner *runner)
+{
+    for (int i = 0; i < runner->n_chains; i++) {
+        if (runner->chain[i].kernel)
+            runner->backend->kernel_destroy(runner->device, &runner->chain[i].kernel);
+        if (runner->chain[i].table)
+            runner->backend->buffer_destroy(runner->device, &runner->chain[i].table);
+    }
+}
