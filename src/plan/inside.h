@@ -46,6 +46,9 @@ typedef struct tw_making {
 tw_node *tw_plan_root(tw_node *node);
 bool tw_plan_is_elementwise(const tw_call *call);
 
+/* reorder.c: moves what keeps the order of numbers behind maxpools. roots: nodes that must stay what
+ * they are. Before gradients are added. Errors: MEMORY. */
+tw_status tw_plan_reorder(tw_graph *graph, tw_node *const *roots, int n_roots, tw_error *error);
 /* fuse.c: groups and their programs. */
 tw_status tw_plan_fuse(tw_making *making, tw_error *error);
 /* stages.c: candidates and references of each group. */

@@ -108,7 +108,7 @@ static tw_status bind_roots(tw_making *m, const tw_graph *graph, tw_node **roots
     m->graph = m->recipe->bound;
     for (int i = 0; i < count; i++)
         roots[i] = map[roots[i]->id];
-    return TW_OK;
+    return o->fusion ? tw_plan_reorder(m->graph, roots, count, error) : TW_OK;
 }
 
 static tw_status add_sink(tw_making *m, tw_node *node, int tensor, tw_error *error)

@@ -411,6 +411,51 @@ static void attention_says_what_does_not_fit(void)
     refused("multi_head_attention(x) heads=2 dropout=1", "dropout must be at least 0 and below 1");
 }
 
+/* ---- what keeps the order of numbers goes behind a maxpool ---- */
+
+/* Calls that the stage of the anchor computes; 0: there is no such stage. */
+static int calls_of(const bench *b, const char *anchor)
+{
+    for (int s = 0; s < b->recipe->n_stages; s++)
+        if (b->recipe->stage[s].anchor && strcmp(b->recipe->stage[s].anchor->op->name, anchor) == 0)
+            return b->recipe->stage[s].n_references;
+    return 0;
+}
+
+static void pools_come_first(void)
+{
+    bench b;
+    static const char moved[] = "thalweg 1\nx = input f32[n,8,8,3]\n"
+                                "c = conv2d(x) filters=4 kernel=3 act=relu\n"
+                                "p = maxpool2d(c)\nloss = reduce_mean(p)\n";
+    CHECK_OK(plan(&b, moved, "p", TW_FAMILY_SIMD), b.error);
+    CHECK(calls_of(&b, "convolution") == 1 && calls_of(&b, "maxpool") == 3);
+    close_bench(&b);
+    /* the bias's gradient sums pooled elements: 3 x 3 of 6 x 6, four channels */
+    CHECK_OK(plan(&b, moved, NULL, TW_FAMILY_SIMD), b.error);
+    for (int s = 0; s < b.recipe->n_stages; s++) {
+        const tw_stage *stage = &b.recipe->stage[s];
+        if (stage->anchor && strcmp(stage->anchor->op->name, "reduce_sum") == 0)
+            CHECK(tw_dim_at(tw_shape_count(&stage->anchor->input[0]->shape), 1) == 36);
+    }
+    close_bench(&b);
+    /* not where something else reads the relu, where it does not keep the order, or bends it back
+     */
+    static const char *const kept[] = {
+        "c = conv2d(x) filters=4 kernel=3 act=relu\np = maxpool2d(c)\nq = reduce_sum(c)\n"
+        "r = reduce_sum(p)\nloss = add(q, r)\n",
+        "c = conv2d(x) filters=4 kernel=3 act=gelu\np = maxpool2d(c)\nloss = reduce_mean(p)\n",
+        "h = conv2d(x) filters=4 kernel=3\nc = leaky_relu(h) alpha=-0.5\np = maxpool2d(c)\n"
+        "loss = reduce_mean(p)\n"};
+    for (int i = 0; i < TW_COUNT(kept); i++) {
+        char model[400];
+        snprintf(model, sizeof model, "thalweg 1\nx = input f32[n,8,8,3]\n%s", kept[i]);
+        CHECK_OK(plan(&b, model, "loss", TW_FAMILY_SIMD), b.error);
+        CHECK(calls_of(&b, "convolution") == 3 && calls_of(&b, "maxpool") == 1);
+        close_bench(&b);
+    }
+}
+
 /* ---- memory running out, at each allocation in turn ---- */
 
 typedef struct meter {
@@ -472,9 +517,10 @@ static void each_allocation_may_fail(void)
     CHECK(failures > 50);
 }
 
-TESTS(T(attention_takes_memory_linear_in_the_length), T(attention_says_what_does_not_fit),
-      T(a_chain_is_one_launch), T(without_fusion_each_call_is_a_launch),
-      T(bias_and_activation_follow_the_product), T(an_activations_gradient_goes_where_dy_is_made),
+TESTS(T(pools_come_first), T(attention_takes_memory_linear_in_the_length),
+      T(attention_says_what_does_not_fit), T(a_chain_is_one_launch),
+      T(without_fusion_each_call_is_a_launch), T(bias_and_activation_follow_the_product),
+      T(an_activations_gradient_goes_where_dy_is_made),
       T(random_numbers_are_made_where_they_are_used), T(a_view_costs_nothing),
       T(an_output_that_is_an_input_is_copied), T(gradients_lie_as_parameters_do),
       T(frozen_parameters_have_no_gradient), T(packed_weights_are_kept_in_inference_only),

@@ -441,7 +441,57 @@ static void memory_fails_on_device(void)
     CHECK(at > 30);
 }
 
+/* Biases and relus that are done behind a maxpool leave it the values that it had, NaN, infinity,
+ * ties and sums that round to the same among them; what is asked for by name is there as well. */
+static void pooled(const char *select, const char *const *outputs, int count)
+{
+    static const char model[] = "thalweg 1\n"
+                                "x = input f32[n,4,6,2]\n"
+                                "b = parameter f32[2] init=\"uniform min=-1 max=1\"\n"
+                                "s = add(x, b)\n"
+                                "r = relu(s)\n"
+                                "p = maxpool2d(r)\n"
+                                "q = leaky_relu(p)\n";
+    float x[2 * 48], whole[2][2 * 48], apart[2][2 * 48];
+    for (int i = 0; i < 96; i++)
+        x[i] = (float)(i * 37 % 23 - 11) * (i % 5 == 0 ? 1e-9f : 0.25f);
+    x[3] = NAN;
+    x[8] = INFINITY;
+    x[30] = -INFINITY;
+    for (int unfused = 0; unfused < 2; unfused++) {
+        bench b = {0};
+        const tw_plan_options options = {.batch = 2, .no_fusion = unfused};
+        b.context = open_context(NULL, "");
+        b.device = open_device(b.context, select);
+        b.graph = parse(b.context, model);
+        CHECK_OK(tw_params_create(b.graph, b.device, 3, &b.params, &b.error), b.error);
+        CHECK_OK(tw_plan_create(b.params, count, outputs, &options, &b.plan, &b.error), b.error);
+        float(*y)[2 * 48] = unfused ? apart : whole;
+        memset(y, 0, sizeof whole);
+        CHECK_OK(tw_plan_run(b.plan, 2, (const void *[]){x}, (void *[]){y[0], y[1]}, &b.error),
+                 b.error);
+        close_bench(&b);
+    }
+    CHECK(memcmp(whole, apart, sizeof whole) == 0);
+    int nan = 0;
+    for (int i = 0; i < 24; i++)
+        nan += isnan(whole[0][i]) != 0;
+    CHECK(nan == 1);
+}
+
+static void pooled_on_host(void)
+{
+    pooled("host", (const char *const[]){"q"}, 1);
+}
+
+static void pooled_on_device(void)
+{
+    pooled(NULL, (const char *const[]){"q"}, 1);
+    pooled(NULL, (const char *const[]){"p", "r"}, 2);
+    pooled(NULL, (const char *const[]){"p", "s"}, 2);
+}
+
 TESTS(T(host), T(device), T(unfused), T(unproven), T(simt), T(random_steps), T(many_on_host),
       T(many_on_device), T(three_queues), T(destroyed_early), T(shared_weights), T(packed_weights),
-      T(describes_itself), T(mistakes), T(host_trace), T(device_trace), T(memory_fails_on_host),
-      T(memory_fails_on_device))
+      T(describes_itself), T(mistakes), T(pooled_on_host), T(pooled_on_device), T(host_trace),
+      T(device_trace), T(memory_fails_on_host), T(memory_fails_on_device))
