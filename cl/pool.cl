@@ -3,6 +3,12 @@
 // mean of its pixels inside the image. INSIDE_ALL: there is no padding, so all are. Vectors run over channels.
 //
 // simd: a group computes a row of results. simt (VW 1): a work-item computes one result.
+// Small windows are written out.
+#if INSIDE_ALL && KH * KW <= 9
+#define POOL_WINDOW TILE_UNROLL
+#else
+#define POOL_WINDOW
+#endif
 #define POOL(WIDTH, image, oy, ox, c)                                                                                 \
     do {                                                                                                              \
         const int y0 = (oy)*SY - PT, x0 = (ox)*SX - PL;                                                               \
@@ -10,11 +16,14 @@
         const int kx0 = INSIDE_ALL ? 0 : max(0, -x0), kx1 = INSIDE_ALL ? KW : min(KW, W - x0);                        \
         const int at = (((image)*OH + (oy)) * OW + (ox)) * C + (c);                                                   \
         POOL_BEGIN(WIDTH)                                                                                             \
-        for (int ky = ky0; ky < ky1; ky++)                                                                            \
+        POOL_WINDOW                                                                                                   \
+        for (int ky = ky0; ky < ky1; ky++) {                                                                          \
+            POOL_WINDOW                                                                                               \
             for (int kx = kx0; kx < kx1; kx++) {                                                                      \
                 const FLOATV(WIDTH) v = LOAD(WIDTH, x, (((image)*H + y0 + ky) * W + x0 + kx) * C + (c));              \
                 POOL_TAKE(WIDTH)                                                                                      \
             }                                                                                                         \
+        }                                                                                                             \
         POOL_END(WIDTH, c)                                                                                            \
     } while (0)
 
@@ -59,8 +68,9 @@ TW_ENTRY KERNEL(pool)(TW_N, TW_IN(x) EPILOGUE_PARAMS)
         int channel = 0;
         for (; channel + VW <= C; channel += VW)
             POOL(VW, image, row, column, channel);
-        for (; channel < C; channel++)
-            POOL(1, image, row, column, channel);
+        if ((C) % VW != 0) // else it is not compiled
+            for (; channel < C; channel++)
+                POOL(1, image, row, column, channel);
     }
 #else
     const int item = tw_group(0) * GROUP + tw_item(0);

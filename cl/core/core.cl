@@ -116,24 +116,26 @@ static inline void tw_store_i32_1(__global int *p, const int v) { *p = v; }
 static inline void tw_store_u8_1(__global uchar *p, const int v) { *p = (uchar)v; }
 #define tw_store_bool_1 tw_store_u8_1
 
-// Vectors of f32 at any element. PoCL's vload and vstore take a vector apart (vstore16: four stores of 16 bytes, at which
-// later loads of the whole wait); compilers that are clang say it as one access of a type of less alignment.
+// Vectors at any element: TYPE##W as it lies. PoCL's vload and vstore take a vector apart (vstore16 of float: four stores of
+// 16 bytes, at which later loads of the whole wait; of uchar: sixteen); compilers that are clang say it as one access of a
+// type of less alignment.
 #ifdef __clang__
-#define TW_WHOLE_VECTORS(W)                                                                                           \
-    typedef float##W tw_loose_float##W __attribute__((aligned(4)));                                                   \
-    static inline float##W tw_load_f32_##W(__global const float *p)                                                   \
-    {                                                                                                                 \
-        return *(__global const tw_loose_float##W *)p;                                                                \
-    }                                                                                                                 \
-    static inline void tw_store_f32_##W(__global float *p, const float##W v)                                          \
-    {                                                                                                                 \
-        *(__global tw_loose_float##W *)p = v;                                                                         \
-    }
+#define TW_WHOLE_VECTOR(T, W, bytes)                                                                                  \
+    typedef T##W tw_loose_##T##W __attribute__((aligned(bytes)));                                                     \
+    static inline T##W tw_get_##T##W(__global const T *p) { return *(__global const tw_loose_##T##W *)p; }            \
+    static inline void tw_put_##T##W(__global T *p, const T##W v) { *(__global tw_loose_##T##W *)p = v; }
 #else
-#define TW_WHOLE_VECTORS(W)                                                                                           \
-    static inline float##W tw_load_f32_##W(__global const float *p) { return vload##W(0, p); }                               \
-    static inline void tw_store_f32_##W(__global float *p, const float##W v) { vstore##W(v, 0, p); }
+#define TW_WHOLE_VECTOR(T, W, bytes)                                                                                  \
+    static inline T##W tw_get_##T##W(__global const T *p) { return vload##W(0, p); }                                  \
+    static inline void tw_put_##T##W(__global T *p, const T##W v) { vstore##W(v, 0, p); }
 #endif
+#define TW_WHOLE_VECTORS(W)                                                                                           \
+    TW_WHOLE_VECTOR(float, W, 4)                                                                                      \
+    TW_WHOLE_VECTOR(int, W, 4)                                                                                        \
+    TW_WHOLE_VECTOR(ushort, W, 2)                                                                                     \
+    TW_WHOLE_VECTOR(uchar, W, 1)                                                                                      \
+    static inline float##W tw_load_f32_##W(__global const float *p) { return tw_get_float##W(p); }                    \
+    static inline void tw_store_f32_##W(__global float *p, const float##W v) { tw_put_float##W(p, v); }
 
 // Stores of a result that is larger than the caches (tw_caps.stream): vectors at whole places are written past them, so that
 // lines need not be fetched before they are overwritten.
@@ -188,31 +190,31 @@ static inline void tw_store_u8_1(__global uchar *p, const int v) { *p = (uchar)v
     TW_PARTS(W)                                                                                                       \
     static inline float##W tw_load_f16_##W(__global const half *p)                                                    \
     {                                                                                                                 \
-        const ushort##W bits = vload##W(0, (__global const ushort *)p);                                               \
+        const ushort##W bits = tw_get_ushort##W((__global const ushort *)p);                                          \
         return vload_half##W(0, (const __private half *)&bits);                                                       \
     }                                                                                                                 \
-    static inline float##W tw_load_bf16_##W(__global const ushort *p)                                                        \
+    static inline float##W tw_load_bf16_##W(__global const ushort *p)                                                 \
     {                                                                                                                 \
-        return as_float##W(convert_uint##W(vload##W(0, p)) << 16);                                                    \
+        return as_float##W(convert_uint##W(tw_get_ushort##W(p)) << 16);                                               \
     }                                                                                                                 \
-    static inline int##W tw_load_i32_##W(__global const int *p) { return vload##W(0, p); }                                   \
-    static inline int##W tw_load_u8_##W(__global const uchar *p) { return convert_int##W(vload##W(0, p)); }                  \
-    static inline int##W tw_load_bool_##W(__global const uchar *p) { return convert_int##W(vload##W(0, p)); }                \
+    static inline int##W tw_load_i32_##W(__global const int *p) { return tw_get_int##W(p); }                          \
+    static inline int##W tw_load_u8_##W(__global const uchar *p) { return convert_int##W(tw_get_uchar##W(p)); }       \
+    static inline int##W tw_load_bool_##W(__global const uchar *p) { return convert_int##W(tw_get_uchar##W(p)); }     \
     static inline void tw_store_f16_##W(__global half *p, const float##W v)                                           \
     {                                                                                                                 \
         ushort##W bits;                                                                                               \
         vstore_half##W##_rte(v, 0, (__private half *)&bits);                                                          \
-        vstore##W(bits, 0, (__global ushort *)p);                                                                     \
+        tw_put_ushort##W((__global ushort *)p, bits);                                                                 \
     }                                                                                                                 \
-    static inline void tw_store_bf16_##W(__global ushort *p, const float##W v)                                               \
+    static inline void tw_store_bf16_##W(__global ushort *p, const float##W v)                                        \
     {                                                                                                                 \
         const uint##W u = as_uint##W(v);                                                                              \
         const uint##W rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16, nan = (u >> 16) | 0x40u;                      \
-        vstore##W(convert_ushort##W(select(rounded, nan, (u & 0x7fffffffu) > 0x7f800000u)), 0, p);                    \
+        tw_put_ushort##W(p, convert_ushort##W(select(rounded, nan, (u & 0x7fffffffu) > 0x7f800000u)));                \
     }                                                                                                                 \
-    static inline void tw_store_i32_##W(__global int *p, const int##W v) { vstore##W(v, 0, p); }                             \
-    static inline void tw_store_u8_##W(__global uchar *p, const int##W v) { vstore##W(convert_uchar##W(v), 0, p); }          \
-    static inline void tw_store_bool_##W(__global uchar *p, const int##W v) { vstore##W(convert_uchar##W(v), 0, p); }
+    static inline void tw_store_i32_##W(__global int *p, const int##W v) { tw_put_int##W(p, v); }                     \
+    static inline void tw_store_u8_##W(__global uchar *p, const int##W v) { tw_put_uchar##W(p, convert_uchar##W(v)); }\
+    static inline void tw_store_bool_##W(__global uchar *p, const int##W v) { tw_put_uchar##W(p, convert_uchar##W(v)); }
 TW_ACCESS_WIDTH(2)
 TW_ACCESS_WIDTH(4)
 TW_ACCESS_WIDTH(8)
