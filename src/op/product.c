@@ -251,9 +251,10 @@ static bool is_dot(const tw_product *p)
 /* Measured (docs/kernels.md): packing b takes as long as the sums at the end of the vectors at
  * about twice as many rows as the sum is long. A vector is never packed: it would be a block of
  * columns. */
-static bool dot_pays(const tw_product *p)
+static bool dot_pays(const tw_site *site, const tw_product *p)
 {
-    return is_dot(p) && (tw_dim_is_one(p->n) || 2 * tw_dim_nominal(p->m) <= tw_dim_nominal(p->k));
+    const int64_t rows = tw_dim_at(p->m, site->batch), k = tw_dim_at(p->k, site->batch);
+    return is_dot(p) && (tw_dim_is_one(p->n) || 2 * rows <= k);
 }
 
 static void product_dot(tw_site *site, const tw_product *p, int most, tw_candidate *candidate)
@@ -394,13 +395,13 @@ void tw_product_variants(tw_site *site, const tw_product *p)
     const bool tiny = is_tiny(site, p);
     if (tiny)
         product_plain(site, p, tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_plain"));
-    if (dot_pays(p))
+    if (dot_pays(site, p))
         products_dot(site, p);
     if (tiles)
         products_simd(site, p);
     else if (!tiny)
         product_plain(site, p, tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_plain"));
-    if (is_dot(p) && !dot_pays(p))
+    if (is_dot(p) && !dot_pays(site, p))
         products_dot(site, p);
     if (tiles && !tiny && work_of(site, p) <= MOST_PLAIN)
         product_plain(site, p, tw_site_alternative(site, TW_FAMILY_SIMD, "matmul_plain:elements"));
