@@ -4,24 +4,6 @@
 //     y = h * scale + shift,   dx = rstd * scale * (dy - dshift / ROWS - h * dscale / ROWS).
 // simd: a work-item takes CHUNK rows of COLUMNS channels. simt: an item takes an element (ITEMS a group).
 
-#ifdef scale_ABSENT
-#define SCALE_PARAM
-#define SCALE_USE
-#define SCALED(W, v, c) (v)
-#else
-#define SCALE_PARAM , TW_IN(scale)
-#define SCALE_USE USE_IN(scale)
-#define SCALED(W, v, c) ((v) * LOAD(W, scale, c))
-#endif
-#ifdef shift_ABSENT
-#define SHIFT_PARAM
-#define SHIFT_USE
-#define SHIFTED(W, c) 0.0f
-#else
-#define SHIFT_PARAM , TW_IN(shift)
-#define SHIFT_USE USE_IN(shift)
-#define SHIFTED(W, c) LOAD(W, shift, c)
-#endif
 #if GRADIENT
 #define OTHERS_PARAMS TW_IN(dy), TW_IN(x), TW_IN(mean), TW_IN(variance), TW_IN(dscale), TW_IN(dshift) SCALE_PARAM
 #define OTHERS_USE                                                                                 \
@@ -36,7 +18,7 @@
 #else
 #define OTHERS_PARAMS TW_IN(x), TW_IN(mean), TW_IN(variance) SCALE_PARAM SHIFT_PARAM
 #define OTHERS_USE SHIFT_USE
-#define SECOND(W, c) SHIFTED(W, c)
+#define SECOND(W, c) SHIFTED(W, 0.0f, c)
 #define THIRD(W, c, rstd) 0.0f
 #define RESULT(W, at, middle, factor, second, third) ((LOAD(W, x, at) - (middle)) * (factor) + (second))
 #endif

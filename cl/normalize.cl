@@ -19,15 +19,6 @@
 #define COUNT ((float)(MIDDLE * WIDTH))
 #define PLACE(outer, middle, group) (((outer) * (MIDDLE) + (middle)) * CHANNELS + (group) * WIDTH)
 
-#ifdef scale_ABSENT
-#define SCALE_PARAM
-#define SCALE_USE
-#define SCALED(W, v, c) (v)
-#else
-#define SCALE_PARAM , TW_IN(scale)
-#define SCALE_USE USE_IN(scale)
-#define SCALED(W, v, c) ((v) * LOAD(W, scale, c))
-#endif
 #if FORM == 1
 #define ALONG(BODY)                                                                                \
     do {                                                                                           \
@@ -87,15 +78,6 @@ static inline float KERNEL(normalize_total)(const float16 a, const float4 b)
 #endif
 
 #if !GRADIENT
-#ifdef shift_ABSENT
-#define SHIFT_PARAM
-#define SHIFT_USE
-#define SHIFTED(W, v, c) (v)
-#else
-#define SHIFT_PARAM , TW_IN(shift)
-#define SHIFT_USE USE_IN(shift)
-#define SHIFTED(W, v, c) ((v) + LOAD(W, shift, c))
-#endif
 #ifdef mean_ABSENT
 #define MEAN_PARAM
 #define MEAN_USE
