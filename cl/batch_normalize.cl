@@ -23,7 +23,7 @@
 #define RESULT(W, at, middle, factor, second, third) ((LOAD(W, x, at) - (middle)) * (factor) + (second))
 #endif
 
-TW_ENTRY KERNEL(batch_normalize)(TW_N, OTHERS_PARAMS EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(batch_normalize)(TW_N, OTHERS_PARAMS EPILOGUE_PARAMS TW_SIZES(ROWS CHANNELS CHUNK))
 {
     USE_IN(x);
     USE_IN(mean);

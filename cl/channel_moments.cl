@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mean and variance of each channel of [ROWS, CHANNELS], joined from those of slabs in their order: part [SLABS][2][CHANNELS]
 // holds each slab's mean and sum of squared differences (channel_sums.cl). An item takes STEP channels.
-TW_ENTRY KERNEL(channel_moments)(TW_N, TW_IN(part), TW_OUT(mean), TW_OUT(variance))
+TW_ENTRY KERNEL(channel_moments)(TW_N, TW_IN(part), TW_OUT(mean), TW_OUT(variance) TW_SIZES(ROWS CHANNELS SLABS STEP))
 {
     USE_IN(part);
     USE_OUT(mean);

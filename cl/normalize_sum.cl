@@ -12,7 +12,7 @@
 #define DSHIFT_PARAM , TW_OUT(dshift)
 #endif
 
-TW_ENTRY KERNEL(normalize_sum)(TW_N, TW_IN(part) DSCALE_PARAM DSHIFT_PARAM)
+TW_ENTRY KERNEL(normalize_sum)(TW_N, TW_IN(part) DSCALE_PARAM DSHIFT_PARAM TW_SIZES(CHANNELS SLABS STEP))
 {
     USE_IN(part);
 #ifndef dscale_ABSENT
