@@ -139,14 +139,18 @@ static void put_unit(tw_text *text, const tw_unit *unit, int number)
     "const float user_0, const float user_1"
 #define SCALARS "n, seed_low, seed_high, step, line, user_0, user_1"
 
-/* What a unit is called with, behind its place in the launch and n. */
-static void put_arguments(tw_text *text, const char *signature)
+/* What a unit is called with, behind its place in the launch and n. Tensors stand in arrays, or in
+ * the caller's arguments. */
+static void put_arguments(tw_text *text, const char *signature, bool arrays)
 {
     int tensors = 0;
     for (; *signature; signature++)
         switch (*signature) {
         case TW_SIGN_TENSOR:
-            tw_text_printf(text, ", b[%d], o[%d]", tensors, tensors);
+            if (arrays)
+                tw_text_printf(text, ", b[%d], o[%d]", tensors, tensors);
+            else
+                tw_text_printf(text, ", b%d, block.s%x", tensors, TW_CALLER_OFFSET / 2 + tensors);
             tensors++;
             break;
         case TW_SIGN_SEED:
@@ -163,28 +167,31 @@ static void put_arguments(tw_text *text, const char *signature)
         }
 }
 
-/* One group of the unit `which`; b and o are its tensors. */
-static void put_call(tw_text *text, const tw_unit *unit, int count)
+/* One group of the unit `which`. */
+static void put_switch(tw_text *text, const tw_unit *unit, int count, bool arrays)
 {
-    tw_text_puts(text,
-                 "static __attribute__((noinline)) void tw_call(const int which, const int x, "
-                 "const int y, const int z, " SCALARS_DECLARED
-                 ", __global void **b, const ulong *o)\n{\n    switch (which) {\n");
+    tw_text_puts(text, "    switch (which) {\n");
     for (int i = 0; i < count; i++) {
         if (!unit[i].called)
             continue;
         tw_text_printf(text, "    case %d:\n        %s_%d(x, y, z, n", i, unit[i].entry,
                        unit[i].body);
-        put_arguments(text, unit[i].signature);
+        put_arguments(text, unit[i].signature, arrays);
         tw_text_printf(text, "%s);\n        break;\n", unit[i].lifted ? unit[i].values : "");
     }
-    tw_text_puts(text, "    }\n}\n");
+    tw_text_puts(text, "    }\n");
 }
 
 /* One launch after the other, by one item: `count` rows (tw_chain_row) stand at b[0], which name
  * the unit, the groups, and of each tensor the buffer among b and the offset. */
-static void put_chain(tw_text *text)
+static void put_chain(tw_text *text, const tw_unit *unit, int count)
 {
+    tw_text_puts(text,
+                 "static __attribute__((noinline)) void tw_call(const int which, const int x, "
+                 "const int y, const int z, " SCALARS_DECLARED
+                 ", __global void **b, const ulong *o)\n{\n");
+    put_switch(text, unit, count, true);
+    tw_text_puts(text, "}\n");
     tw_text_printf(
         text,
         "static __attribute__((noinline)) void tw_chain(const int count, " SCALARS_DECLARED
@@ -223,8 +230,7 @@ static void put_word(tw_text *text, const char *type, const char *name, int word
 
 static void put_caller(tw_text *text, const tw_unit *unit, int count)
 {
-    put_call(text, unit, count);
-    put_chain(text);
+    put_chain(text, unit, count);
     tw_text_puts(text, "__kernel void " TW_CALLER "(const ulong16 block");
     for (int i = 0; i < TW_CALLER_TENSORS; i++)
         tw_text_printf(text, ", __global void *b%d", i);
@@ -237,16 +243,17 @@ static void put_caller(tw_text *text, const tw_unit *unit, int count)
     put_word(text, "uint", "line", TW_CALLER_LINE);
     put_word(text, "float", "user_0", TW_CALLER_USER);
     put_word(text, "float", "user_1", TW_CALLER_USER + 1);
-    tw_text_puts(text, "    __global void *b[] = {");
+    tw_text_puts(text, "    const int x = (int)get_global_id(0), y = (int)get_global_id(1), "
+                       "z = (int)get_global_id(2);\n"
+                       "    if (which < 0) {\n        __global void *b[] = {");
     for (int i = 0; i < TW_CALLER_TENSORS; i++)
         tw_text_printf(text, "%sb%d", i ? ", " : "", i);
-    tw_text_puts(text, "};\n    const ulong o[] = {");
+    tw_text_puts(text, "};\n        const ulong o[] = {");
     for (int i = 0; i < TW_CALLER_TENSORS; i++)
         tw_text_printf(text, "%sblock.s%x", i ? ", " : "", TW_CALLER_OFFSET / 2 + i);
-    tw_text_puts(text, "};\n    if (which >= 0)\n"
-                       "        tw_call(which, (int)get_global_id(0), (int)get_global_id(1), "
-                       "(int)get_global_id(2), " SCALARS ", b, o);\n"
-                       "    else\n        tw_chain(-which, " SCALARS ", b, o);\n}\n");
+    tw_text_puts(text, "};\n        tw_chain(-which, " SCALARS ", b, o);\n    }\n");
+    put_switch(text, unit, count, false);
+    tw_text_puts(text, "}\n");
 }
 
 static bool same_but_sizes(const tw_unit *a, const tw_unit *b)
