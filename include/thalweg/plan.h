@@ -75,9 +75,9 @@ TW_API uint64_t tw_plan_memory(const tw_plan *plan);
 
 /* Runs the plan for a batch of n (1 to the maximum): inputs and outputs are host arrays, row-major,
  * in the nodes' types. tw_plan_enqueue returns once the inputs are copied (they may be reused at
- * once); outputs[i] (may be NULL) are borrowed until tw_plan_wait. A bounded number of runs is in
- * flight; the call waits for the oldest when it is reached. An asynchronous failure shows at the
- * next call. */
+ * once); outputs[i] (may be NULL) are borrowed, and may be computed in, until tw_plan_wait. A
+ * bounded number of runs is in flight; the call waits for the oldest when it is reached. An
+ * asynchronous failure shows at the next call. */
 TW_API TW_NODISCARD tw_status tw_plan_enqueue(tw_plan *plan, int64_t n, const void *const *inputs,
                                               void *const *outputs, tw_error *error);
 TW_API TW_NODISCARD tw_status tw_plan_wait(tw_plan *plan, tw_error *error);

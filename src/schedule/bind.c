@@ -67,7 +67,8 @@ tw_buffer *tw_runner_buffer(const tw_runner *runner, const tw_slot *slot, const 
     case TW_SPACE_INPUT:
         return slot->input[tensor->index];
     case TW_SPACE_OUTPUT:
-        return slot->output[tensor->index];
+        return slot->direct[tensor->index] ? slot->direct[tensor->index]
+                                           : slot->output[tensor->index];
     case TW_SPACE_PARAMS:
         return runner->params->buffer;
     case TW_SPACE_GRADIENTS:

@@ -81,9 +81,8 @@ static tw_status build(tw_runner *runner, bool *again, tw_error *error)
 static tw_status choose(tw_runner *runner, const tw_runner_options *options, tw_error *error)
 {
     tw_error cause = {.code = TW_OK};
-    const tw_status status =
-        tw_choose(runner->recipe, runner->params->proofs, runner->params->tuned, options->choices,
-                  &cause);
+    const tw_status status = tw_choose(runner->recipe, runner->params->proofs,
+                                       runner->params->tuned, options->choices, &cause);
     if (status == TW_OK)
         return TW_OK;
     const bool known = runner->why.text[0] != '\0';
@@ -153,7 +152,9 @@ static tw_status make_slot(tw_runner *runner, tw_slot *slot, tw_error *error)
     slot->output = tw_arena_alloc(&runner->arena, outputs * sizeof *slot->output);
     slot->host = tw_arena_alloc(&runner->arena, outputs * sizeof *slot->host);
     slot->pickup = tw_arena_alloc(&runner->arena, outputs * sizeof *slot->pickup);
-    if (!slot->input || !slot->staged || !slot->output || !slot->host || !slot->pickup)
+    slot->direct = tw_arena_alloc(&runner->arena, outputs * sizeof *slot->direct);
+    if (!slot->input || !slot->staged || !slot->output || !slot->host || !slot->pickup ||
+        !slot->direct)
         return tw_fail_memory(error);
     for (int i = 0; i < recipe->n_inputs; i++) {
         TW_TRY(make_shared(runner, extent(recipe, TW_SPACE_INPUT, i), &slot->input[i], error));
@@ -338,6 +339,7 @@ void tw_runner_destroy(tw_runner **runner)
         backend->queue_destroy(r->device, &r->download);
     for (int s = 0; s < TW_MAX_IN_FLIGHT; s++) {
         tw_slot_pick_up(&r->slot[s]);
+        tw_slot_let_go(r, &r->slot[s]);
         destroy_slot(r, &r->slot[s]);
     }
     for (int i = 0; i < TW_COUNT(r->work); i++)

@@ -37,6 +37,13 @@ void tw_slot_pick_up(tw_slot *slot)
     slot->n_pickups = 0;
 }
 
+void tw_slot_let_go(const tw_runner *runner, tw_slot *slot)
+{
+    for (int i = 0; slot->direct && i < runner->recipe->n_outputs; i++)
+        if (slot->direct[i])
+            runner->backend->buffer_destroy(runner->device, &slot->direct[i]);
+}
+
 /* Ends the run in the slot: waits for it and hands over what it computed. */
 static tw_status retire(tw_runner *runner, tw_slot *slot, tw_error *error)
 {
@@ -50,6 +57,7 @@ static tw_status retire(tw_runner *runner, tw_slot *slot, tw_error *error)
     if (status == TW_OK)
         tw_slot_pick_up(slot);
     slot->n_pickups = 0;
+    tw_slot_let_go(runner, slot);
     if (status == TW_OK && slot->received)
         slot->received(slot->user, slot->n, (const void *const *)slot->host);
     return status;
@@ -234,8 +242,23 @@ static size_t wanted_bytes(const tw_runner *runner, const tw_slot *slot, int64_t
                                             : 0;
 }
 
-/* Sets out what is to be picked up from shared memory; returns the last output that must be read
- * from the device instead, -1 if none. */
+/* Outputs of at least so many bytes are computed in the caller's array: a copy would take longer
+ * than a buffer to be made. */
+#define DIRECT_BYTES 65536
+
+static bool compute_there(const tw_runner *runner, tw_slot *slot, int output, void *target,
+                          size_t bytes)
+{
+    const tw_tensor *tensor = &runner->recipe->tensor[runner->recipe->output[output].tensor];
+    if (bytes < DIRECT_BYTES || slot->received || tensor->space != TW_SPACE_OUTPUT ||
+        tensor->index != output || tensor->offset || !runner->backend->buffer_on)
+        return false;
+    slot->direct[output] = runner->backend->buffer_on(runner->device, target, bytes);
+    return slot->direct[output] != NULL;
+}
+
+/* Sets out where outputs in shared memory are computed, or what is to be picked up from there;
+ * returns the last output that must be read from the device instead, -1 if none. */
 static int sort_outputs(const tw_runner *runner, tw_slot *slot, int64_t n, void *const *outputs)
 {
     const tw_recipe *recipe = runner->recipe;
@@ -243,10 +266,10 @@ static int sort_outputs(const tw_runner *runner, tw_slot *slot, int64_t n, void 
     for (int i = 0; i < recipe->n_outputs; i++) {
         const size_t bytes = wanted_bytes(runner, slot, n, outputs, i);
         const char *place = shared_place(runner, slot, &recipe->tensor[recipe->output[i].tensor]);
-        if (bytes && place)
-            slot->pickup[slot->n_pickups++] =
-                (tw_pickup){target_of(slot, outputs, i), place, bytes};
-        else if (bytes)
+        void *target = target_of(slot, outputs, i);
+        if (bytes && place && !compute_there(runner, slot, i, target, bytes))
+            slot->pickup[slot->n_pickups++] = (tw_pickup){target, place, bytes};
+        else if (bytes && !place)
             last = i;
     }
     return last;
@@ -357,6 +380,7 @@ static void abandon(tw_runner *runner, tw_slot *slot)
     (void)runner->backend->finish(runner->download, NULL);
     release_marks(runner, slot);
     slot->n_pickups = 0;
+    tw_slot_let_go(runner, slot);
 }
 
 tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime, const void *const *inputs,

@@ -479,6 +479,50 @@ static void pooled(const char *select, const char *const *outputs, int count)
     CHECK(nan == 1);
 }
 
+/* Large outputs may be computed in the caller's array, wherever it begins: nothing but the rows of
+ * the batch is written, each run has its own, and the array may go once it has been waited for. */
+static void large_outputs(void)
+{
+    enum { COLUMNS = 20000, RUNS = 12 };
+    static const char model[] = "thalweg 1\nx = input f32[n,20000]\ny = neg(x)\nz = relu(y)\n";
+    static const char *const outputs[] = {"z"};
+    static const int64_t sizes[] = {2, 1, 2};
+    bench b = {0};
+    b.context = open_context(NULL, "");
+    b.device = open_device(b.context, NULL);
+    b.graph = parse(b.context, model);
+    CHECK_OK(tw_params_create(b.graph, b.device, 3, &b.params, &b.error), b.error);
+    CHECK_OK(
+        tw_plan_create(b.params, 1, outputs, &(tw_plan_options){.batch = 2}, &b.plan, &b.error),
+        b.error);
+    float *x = malloc(2 * COLUMNS * sizeof *x), *block[RUNS], *z[RUNS];
+    for (int r = 0; r < RUNS; r++) {
+        /* 4, 8, ... 48 bytes behind what malloc gives */
+        block[r] = malloc((2 * COLUMNS + 32) * sizeof **block);
+        z[r] = block[r] + r + 1;
+        for (int i = 0; i < 2 * COLUMNS + 32; i++)
+            block[r][i] = -9;
+        for (int i = 0; i < 2 * COLUMNS; i++)
+            x[i] = (float)(i % 7 - 3 + r);
+        CHECK_OK(
+            tw_plan_enqueue(b.plan, sizes[r % 3], (const void *[]){x}, (void *[]){z[r]}, &b.error),
+            b.error);
+    }
+    CHECK_OK(tw_plan_wait(b.plan, &b.error), b.error);
+    for (int r = 0; r < RUNS; r++) {
+        const int count = (int)sizes[r % 3] * COLUMNS;
+        int wrong = 0;
+        for (int i = 0; i < 2 * COLUMNS; i++)
+            wrong += z[r][i] != (i >= count ? -9 : i % 7 - 3 + r < 0 ? (float)(3 - i % 7 - r) : 0);
+        for (int i = 0; i <= r; i++)
+            wrong += block[r][i] != -9;
+        CHECK(wrong == 0);
+        free(block[r]);
+    }
+    free(x);
+    close_bench(&b);
+}
+
 static void pooled_on_host(void)
 {
     pooled("host", (const char *const[]){"q"}, 1);
@@ -493,5 +537,5 @@ static void pooled_on_device(void)
 
 TESTS(T(host), T(device), T(unfused), T(unproven), T(simt), T(random_steps), T(many_on_host),
       T(many_on_device), T(three_queues), T(destroyed_early), T(shared_weights), T(packed_weights),
-      T(describes_itself), T(mistakes), T(pooled_on_host), T(pooled_on_device), T(host_trace),
-      T(device_trace), T(memory_fails_on_host), T(memory_fails_on_device))
+      T(describes_itself), T(mistakes), T(pooled_on_host), T(pooled_on_device), T(large_outputs),
+      T(host_trace), T(device_trace), T(memory_fails_on_host), T(memory_fails_on_device))

@@ -9,6 +9,8 @@ static double megabytes(uint64_t bytes)
 
 /* Buffers on host memory begin at a page: drivers that cannot use other places copy. */
 #define PAGE 4096
+/* What memory from malloc is a multiple of. */
+#define ANYWHERE 16
 
 static tw_status check_size(const tw_device *device, uint64_t bytes, tw_error *error)
 {
@@ -23,22 +25,23 @@ static tw_status check_size(const tw_device *device, uint64_t bytes, tw_error *e
                    megabytes(device->caps.global_memory));
 }
 
-/* shared: on memory of the host's own. */
-static tw_status create(tw_device *device, uint64_t bytes, bool shared, tw_buffer **buffer,
-                        tw_error *error)
+/* shared: on memory of the host's own; place: the memory, NULL: it is made here. */
+static tw_status create(tw_device *device, uint64_t bytes, bool shared, void *place,
+                        tw_buffer **buffer, tw_error *error)
 {
     tw_opencl *cl = device->state;
     TW_TRY(check_size(device, bytes, error));
     const size_t size = (size_t)TW_MAX(bytes, 1);
     tw_buffer *made = tw_calloc(device->context, 1, sizeof *made);
-    if (made && shared)
+    if (made && shared && !place) {
         made->block = tw_alloc(device->context, size + PAGE);
-    if (!made || (shared && !made->block)) {
+        place = made->block ? (char *)made->block + (PAGE - (uintptr_t)made->block % PAGE) : NULL;
+    }
+    if (!made || (shared && !place)) {
         tw_free(device->context, made);
         return tw_fail_memory(error);
     }
-    if (shared)
-        made->shared = (char *)made->block + (PAGE - (uintptr_t)made->block % PAGE);
+    made->shared = place;
     cl_int code;
     made->bytes = bytes;
     made->serial = (uint64_t)atomic_fetch_add(&cl->buffers, 1) + 1;
@@ -61,14 +64,24 @@ static tw_status create(tw_device *device, uint64_t bytes, bool shared, tw_buffe
 tw_status tw_opencl_buffer_create(tw_device *device, uint64_t bytes, tw_buffer **buffer,
                                   tw_error *error)
 {
-    return create(device, bytes, false, buffer, error);
+    return create(device, bytes, false, NULL, buffer, error);
 }
 
 tw_status tw_opencl_buffer_create_shared(tw_device *device, uint64_t bytes, tw_buffer **buffer,
                                          tw_error *error)
 {
     const tw_opencl *cl = device->state;
-    return create(device, bytes, cl->shares_memory, buffer, error);
+    return create(device, bytes, cl->shares_memory, NULL, buffer, error);
+}
+
+tw_buffer *tw_opencl_buffer_on(tw_device *device, void *memory, uint64_t bytes)
+{
+    const tw_opencl *cl = device->state;
+    const uintptr_t place = (uintptr_t)memory;
+    tw_buffer *made = NULL;
+    if (place % PAGE == 0 ? !cl->shares_memory : !cl->shares_any || place % ANYWHERE != 0)
+        return NULL;
+    return create(device, bytes, true, memory, &made, NULL) == TW_OK ? made : NULL;
 }
 
 /* Both ways, with commands that need no kernel. */
@@ -83,10 +96,8 @@ static bool try_sharing(cl_command_queue queue, cl_mem memory, volatile unsigned
            got == 0xa5;
 }
 
-bool tw_opencl_shares(cl_context context, cl_device_id device)
+static bool shares_at(cl_context context, cl_device_id device, unsigned char *host)
 {
-    unsigned char block[2 * PAGE] = {0};
-    unsigned char *host = block + (PAGE - (uintptr_t)block % PAGE);
     cl_int code;
     cl_mem memory =
         clCreateBuffer(context, CL_MEM_READ_WRITE | CL_MEM_USE_HOST_PTR, PAGE, host, &code);
@@ -101,6 +112,14 @@ bool tw_opencl_shares(cl_context context, cl_device_id device)
     }
     clReleaseMemObject(memory);
     return shares;
+}
+
+void tw_opencl_shares(cl_context context, cl_device_id device, bool *pages, bool *any)
+{
+    unsigned char block[3 * PAGE] = {0};
+    unsigned char *host = block + (PAGE - (uintptr_t)block % PAGE);
+    *pages = shares_at(context, device, host);
+    *any = *pages && shares_at(context, device, host + ANYWHERE);
 }
 
 void tw_opencl_buffer_destroy(tw_device *device, tw_buffer **buffer)

@@ -11,7 +11,8 @@
 typedef struct tw_opencl {
     cl_context context;
     cl_device_id device;
-    bool shares_memory;           /* kernels compute in the host's memory (tw_opencl_shares) */
+    bool shares_memory;           /* kernels compute in the host's memory (tw_opencl_shares), */
+    bool shares_any;              /* also in what does not begin at a page */
     atomic_uint_fast64_t buffers; /* made so far */
 } tw_opencl;
 
@@ -77,14 +78,16 @@ tw_status tw_opencl_each(tw_context *context, tw_opencl_visit visit, void *user,
 
 /* ---- buffer.c ---- */
 /* Tries out whether buffers made on host memory are that memory, and no copy of it: what the device
- * writes is there without a map, and what the host writes reaches the device. */
-bool tw_opencl_shares(cl_context context, cl_device_id device);
+ * writes is there without a map, and what the host writes reaches the device. *pages: where it
+ * begins at a page; *any: wherever malloc puts it. */
+void tw_opencl_shares(cl_context context, cl_device_id device, bool *pages, bool *any);
 
 /* ---- the table's functions ---- */
 tw_status tw_opencl_buffer_create(tw_device *device, uint64_t bytes, tw_buffer **buffer,
                                   tw_error *error);
 tw_status tw_opencl_buffer_create_shared(tw_device *device, uint64_t bytes, tw_buffer **buffer,
                                          tw_error *error);
+tw_buffer *tw_opencl_buffer_on(tw_device *device, void *memory, uint64_t bytes);
 void tw_opencl_buffer_destroy(tw_device *device, tw_buffer **buffer);
 void *tw_opencl_buffer_memory(tw_buffer *buffer);
 tw_status tw_opencl_program_build(tw_device *device, const char *text, size_t length,

@@ -135,6 +135,7 @@ static const tw_backend backend = {
     .destroy = destroy,
     .buffer_create = tw_opencl_buffer_create,
     .buffer_create_shared = tw_opencl_buffer_create_shared,
+    .buffer_on = tw_opencl_buffer_on,
     .buffer_destroy = tw_opencl_buffer_destroy,
     .buffer_memory = tw_opencl_buffer_memory,
     .program_build = tw_opencl_program_build,
@@ -209,8 +210,8 @@ static tw_status make_device(tw_context *context, cl_device_id id, cl_context sh
         destroy(made);
         return status;
     }
-    cl->shares_memory =
-        strcmp(made->info.type, "cpu") == 0 && tw_opencl_shares(cl->context, cl->device);
+    if (strcmp(made->info.type, "cpu") == 0)
+        tw_opencl_shares(cl->context, cl->device, &cl->shares_memory, &cl->shares_any);
     *device = made;
     return TW_OK;
 }
