@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Chains: launches that follow one another, each of less work than a launch costs (PoCL 3.1: 3 to 7
-// us), made as one, by one item in their order. regression's step of 13 launches is two so.
+// us), made as one, by one item in their order. regression's step of 11 launches is two so.
 //
 // Only where kernels are called (caps.calls): the caller gets a table of what to call with what.
 // A trace shows launches, and has them made one by one.
