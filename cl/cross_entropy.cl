@@ -4,7 +4,7 @@
 // Labels are class numbers, or (DENSE) a distribution a row; SMOOTHING s makes them t' = (1 - s) t + s / AXIS. With
 // L = log(sum(exp(x))): loss = -sum(t' (x - L)); dx = dloss (softmax(x) sum(t') - t'). Numbers out of range are held to it.
 // LOCAL 1, simd: a work-item takes CHUNK rows in vectors; else, simt: a work-group of LOCAL items takes a row.
-// DLOSS_ONE: one dloss for all rows. HAS_TAIL: AXIS may be no multiple of 16.
+// Of few class numbers a row: cross_entropy_short.cl. DLOSS_ONE: one dloss for all rows. HAS_TAIL: AXIS may be no multiple of 16.
 
 #if LOCAL > 1
 #define LOSS_SHARE(v, joined)                                                                      \
@@ -38,8 +38,10 @@
     float v = 0.0f;                                                                                \
     {                                                                                              \
         float16 v16 = 0.0f;                                                                        \
-        for (int i = from; i < whole; i += 16)                                                     \
+        for (int i = from; i < whole; i += 16) {                                                   \
+            TW_PREFETCH(logits, AXIS + i);                                                         \
             v16 += TERM(16, i);                                                                    \
+        }                                                                                          \
         LOSS_SUM_END(v, TERM)                                                                      \
         v = tw_total(v16);                                                                         \
     }
@@ -87,8 +89,10 @@ TW_ENTRY KERNEL(cross_entropy)(TW_N, LOSS_INPUTS EPILOGUE_PARAMS)
 #else
         const int whole = from + WHOLE;
         float16 high16 = -INFINITY;
-        for (int i = from; i < whole; i += 16)
-            high16 = max(high16, LOAD(16, logits, i));
+        for (int i = from; i < whole; i += 16) {
+            const float16 x = LOAD(16, logits, i);
+            high16 = select(high16, x, x > high16);
+        }
 #if HAS_TAIL
         LOAD_END(end_logits, logits, whole, ROWS * AXIS)
 #if DENSE

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// What cross_entropy.cl computes of class numbers, for rows of few logits (AXIS from 4 on): 16 rows at once, a row a lane.
+//
+// Columns are vectors, transposed in registers as they come, so that the largest of a row, its sum, its logarithm and the
+// logit of its class are one vector's for 16 rows; along rows each of these would cost more than the 16 exponentials.
+// A work-item takes CHUNK rows, a multiple of 16. The last 16 rows of all overlap those before them, and only what is
+// their own is stored; of fewer than 16 rows in all each is taken alone, as if it were 16. ACROSS: losses may be stored as
+// vectors.
+
+// Columns that are read at once; the last ones overlap those before them.
+#if AXIS % 16
+#define COLUMNS 4
+#else
+#define COLUMNS 16
+#endif
+#define LANES ((ROWS) < 16 ? 1 : 16)
+#define OF_ROWS(V, name) ((ROWS) < 16 ? (V)(LOAD(1, name, base)) : LOAD(16, name, base))
+#define OFF (SMOOTHING / AXIS)
+#define ON (1.0f - SMOOTHING + SMOOTHING / AXIS)
+#define LARGER(a, b) select(a, b, (b) > (a))
+
+#if GRADIENT
+#define LOSS_INPUTS TW_IN(logits), TW_IN(label), TW_IN(dloss)
+#else
+#define LOSS_INPUTS TW_IN(logits), TW_IN(label)
+#endif
+
+TW_ENTRY KERNEL(cross_entropy)(TW_N, LOSS_INPUTS EPILOGUE_PARAMS)
+{
+    USE_IN(logits);
+    USE_IN(label);
+#if GRADIENT
+    USE_IN(dloss);
+#endif
+    const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, ROWS), pitch = (ROWS) < 16 ? 0 : AXIS;
+    TW_ROLLED
+    for (int row = begin; row < end; row += LANES) {
+        const int base = (ROWS) < 16 ? row : min(row, ROWS - 16), from = row - base, to = min(end - base, LANES);
+        const int16 number = OF_ROWS(int16, label), chosen = min(max(number, 0), AXIS - 1);
+        float16 x[(AXIS + 15) / 16 * 16], high = -INFINITY, at_class = 0.0f;
+        TW_ROLLED
+        for (int block = 0; block < AXIS; block += COLUMNS) {
+            const int c = min(block, AXIS - COLUMNS), at = base * AXIS + c;
+            float16 v[COLUMNS];
+#if COLUMNS == 16
+            TILE_UNROLL for (int k = 0; k < 16; k++) v[k] = LOAD(16, logits, at + k * pitch);
+            TILE_TRANSPOSE_SQUARE(v);
+#else
+            TILE_UNROLL for (int k = 0; k < 4; k++)
+                v[k] = (float16)(LOAD(4, logits, at + k * pitch), LOAD(4, logits, at + (k + 4) * pitch),
+                                 LOAD(4, logits, at + (k + 8) * pitch), LOAD(4, logits, at + (k + 12) * pitch));
+            TILE_TRANSPOSE_QUARTERS(v);
+#endif
+            TILE_UNROLL for (int k = 0; k < COLUMNS; k++)
+            {
+                x[c + k] = v[k];
+#if !GRADIENT
+                at_class = select(at_class, v[k], chosen == c + k);
+#endif
+            }
+            TILE_UNROLL for (int half_size = COLUMNS / 2; half_size > 0; half_size /= 2)
+                TILE_UNROLL for (int k = 0; k < half_size; k++) v[k] = LARGER(v[k], v[k + half_size]);
+            high = LARGER(high, v[0]);
+        }
+        TW_ROLLED
+        for (int k = 0; k < 16 * AXIS; k += 16)
+            TW_PREFETCH(logits, (base + 32) * AXIS + k);
+        float16 sum = 0.0f, all = 0.0f;
+        TW_ROLLED
+        for (int c = 0; c < AXIS; c++) {
+            const float16 e = TW_EXP(16, x[c] - high);
+#if GRADIENT
+            x[c] = e;
+#elif SMOOTHED
+            all += x[c] - high;
+#endif
+            sum += e;
+        }
+#if GRADIENT
+#if DLOSS_ONE
+        const float16 d = LOAD(1, dloss, 0);
+#else
+        const float16 d = OF_ROWS(float16, dloss);
+#endif
+        const float16 scale = d / sum, on = d * ON, off = d * OFF;
+        TW_ROLLED
+        for (int block = 0; block < AXIS; block += 16) {
+            float16 v[16];
+            TILE_UNROLL for (int k = 0; k < 16; k++)
+                v[k] = x[block + k] * scale - select(off, on, chosen == block + k);
+            TILE_TRANSPOSE_SQUARE(v);
+            TW_ROLLED
+            for (int k = from; k < to; k++) {
+                const int at = (base + k) * AXIS + block;
+                int c = 0;
+                if (block + 16 <= AXIS) {
+                    EPILOGUE(16, v[k], at, block);
+                } else if (AXIS % 16) {
+                    float lane[16];
+                    vstore16(v[k], 0, lane);
+                    TW_ROLLED
+                    for (; c + 4 <= AXIS % 16; c += 4)
+                        EPILOGUE(4, vload4(0, lane + c), at + c, block + c);
+                    TW_ROLLED
+                    for (; c < AXIS % 16; c++)
+                        EPILOGUE(1, lane[c], at + c, block + c);
+                }
+            }
+        }
+#else
+#if SMOOTHED
+        const float16 loss = TW_LOG(16, sum) - ((1.0f - SMOOTHING) * (at_class - high) + OFF * all);
+#else
+        const float16 loss = TW_LOG(16, sum) - (at_class - high);
+#endif
+        if (ACROSS && from == 0 && to == 16) {
+            EPILOGUE(16, loss, base, base);
+        } else {
+            float lane[16];
+            vstore16(loss, 0, lane);
+            TW_ROLLED
+            for (int k = from; k < to; k++)
+                EPILOGUE(1, lane[k], base + k, (base + k) % LAST);
+        }
+#endif
+    }
+}
