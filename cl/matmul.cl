@@ -5,7 +5,8 @@
 // a needs no copy. b is read IN_PLACE, [K][N] with N at least TILE_WIDTH: then the last block overlaps the one before it and
 // stores only what is its own. Otherwise b is packed [BLOCKS][K][TILE_WIDTH] by matmul_pack.cl.
 // A_INDEX and B_INDEX are expressions in `batch` (broadcasting).
-// AHEAD: rows of b that are asked for so early, 0 if none.
+// AHEAD: rows of b that are asked for so early, 0 if none. A_AHEAD: elements of the tile of rows that comes next that each
+// step asks for, 0 if none (a is not transposed then); the blocks of columns of a tile ask for one part each.
 // SLABS > 1: partial sums over parts of K into part [batch][SLABS][M][BLOCKS*TILE_WIDTH], for slab_sum.cl.
 // Groups: (row tile, column block), in the order ROW_DIM says, then (batch and slab).
 #define AT(i) ((i) * (A_ROW))
@@ -21,13 +22,30 @@
 #define FETCH_AHEAD(q)
 #endif
 
+#if A_AHEAD
+#define FETCH_ROWS(rows, k) TW_PREFETCH(a, a0 + (rows) * (K) + (block * (K) + (k)) * A_AHEAD)
+#else
+#define FETCH_ROWS(rows, k)
+#endif
+
+// Asks for the places of the result, to have them when the sum is done.
+#if SLABS > 1
+#define EXPECT_RESULT(ROWS_, top)
+#else
+#define EXPECT_RESULT(ROWS_, top)                                                                                     \
+    TILE_UNROLL for (int i = 0; i < ROWS_; i++)                                                                       \
+        TILE_UNROLL for (int v = 0; v < NV; v++) EPILOGUE_EXPECT((batch * (M) + (top) + i) * (N) + first + v * VW)
+#endif
+
 // The tile of `ROWS_` rows that begins at row `top`, of which those from `begin` on are stored.
 #define PRODUCT(ROWS_, top, begin)                                                                                    \
     do {                                                                                                              \
+        EXPECT_RESULT(ROWS_, top);                                                                                    \
         TILE_BEGIN(acc, ROWS_)                                                                                        \
         int p = a0 + (top) * (A_ROW) + from * (A_COL), q = b0 + from * B_ROW;                                         \
         for (int k = from; k < to; k++) {                                                                             \
             FETCH_AHEAD(q);                                                                                           \
+            FETCH_ROWS((top) + ROWS_, k);                                                                             \
             TILE_STEP(acc, ROWS_, a, p, AT, b, q);                                                                    \
             p += (A_COL);                                                                                             \
             q += B_ROW;                                                                                               \

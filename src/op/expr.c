@@ -373,6 +373,20 @@ static void print_body(const tw_expr *expr, const value_class *classes, bool dra
     tw_text_puts(text, " \\\n    } while (0)\n");
 }
 
+/* EPILOGUE_EXPECT(at): asks for the places that EPILOGUE(W, v, at, col) will read and write. */
+static void print_expect(const tw_expr *expr, tw_text *text)
+{
+    tw_text_puts(text, "#define EPILOGUE_EXPECT(at) \\\n    do {");
+    for (int o = 0; o < expr->n_operands; o++)
+        if (expr->operand[o].access == TW_ACCESS_SAME)
+            tw_text_printf(text, " \\\n        TW_PREFETCH(e%d_base + e%d_offset, at);", o, o);
+    for (int o = 0; o < expr->n_stores; o++)
+        if (!expr->store[o].stream)
+            tw_text_printf(text, " \\\n        TW_PREFETCH_WRITE(s%d_base + s%d_offset, at);", o,
+                           o);
+    tw_text_puts(text, " \\\n    } while (0)\n");
+}
+
 /* 32 uniform numbers are made in little more than the time of 16: EPILOGUE_DRAW(at) makes them,
  * EPILOGUE_DRAWN(W, v, at, col, half) is the epilogue of 16 elements that takes its half. */
 static void print_drawn(const tw_expr *expr, const value_class *classes, tw_text *text)
@@ -406,6 +420,7 @@ void tw_expr_print(const tw_expr *expr, unsigned widths, tw_text *text)
     print_parameters(expr, text);
     tw_text_puts(text, "#define EPILOGUE(W, v, at, col)");
     print_body(expr, classes, false, text);
+    print_expect(expr, text);
     if (widths & 16)
         print_drawn(expr, classes, text);
 }

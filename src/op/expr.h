@@ -63,7 +63,7 @@ typedef struct tw_expr {
 } tw_expr;
 
 /* Appends the functions of the rows used, for each width in the mask, and the macros
- * EPILOGUE_PARAMS and EPILOGUE(W, v, at, col). */
+ * EPILOGUE_PARAMS, EPILOGUE(W, v, at, col) and EPILOGUE_EXPECT(at). */
 void tw_expr_print(const tw_expr *expr, unsigned widths, tw_text *text);
 /* The macros of tw_launch_row (op/site.h). */
 void tw_expr_print_row(const tw_operator *op, const char *name, unsigned widths, tw_text *text);

@@ -14,6 +14,9 @@
  * that no cache foresees (image_cnn's dense layer: 1.8 ms without). */
 #define AHEAD 16
 
+/* Elements of a tile of rows that is asked for while the one before it is multiplied. */
+#define SHORT_ROWS 2048
+
 /* Rows this many bytes apart meet in one set of the first-level cache, which holds CACHE_WAYS. */
 #define CACHE_STRIDE 4096
 #define CACHE_WAYS 8
@@ -23,6 +26,10 @@
 #define PACK_ROWS_ALIASED 256
 #define PACK_ROWS 768
 #define PACK_B 500000
+
+/* Elements of both sides that a second-level cache holds, and the most slabs for the sake of it. */
+#define NEAR 200000
+#define MOST_NEAR 32
 
 /* A product of no more multiply-adds takes less time element by element than another launch, to
  * pack b, would. */
@@ -85,11 +92,16 @@ static int pack_b(tw_site *site, tw_candidate *candidate, const tw_product *p, c
     return packed;
 }
 
+/* Whether partial sums have a size to plan with. */
+static bool may_split(const tw_product *p)
+{
+    return tw_dim_known(tw_dim_multiply(p->batch, tw_dim_multiply(p->m, p->n)));
+}
+
 static int slab_count(const tw_site *site, const tw_product *p, int64_t groups, int64_t least)
 {
     const int64_t k = tw_dim_nominal(p->k);
-    const tw_dim all = tw_dim_multiply(p->batch, tw_dim_multiply(p->m, p->n));
-    return tw_dim_known(all) ? tw_split(site->caps, groups, k / least) : 1;
+    return may_split(p) ? tw_split(site->caps, groups, k / least) : 1;
 }
 
 /* Result: the epilogue, or with several slabs `part` and the sum. */
@@ -122,11 +134,24 @@ typedef struct simd_way {
     int row_dim; /* 0: tiles of one block of columns follow one another */
 } simd_way;
 
+/* Slabs of a sum so long that a block of columns does not stay in the second-level cache from one
+ * tile of rows to the next: parts of both sides that do, as long as adding up the results is a
+ * small part of the traffic. */
+static int near_slabs(const tw_site *site, const tw_product *p, int64_t tiles, int width)
+{
+    const int64_t m = tw_dim_at(p->m, site->batch), k = tw_dim_at(p->k, site->batch);
+    const int64_t results = m * p->n.scale, elements = k * (m + p->n.scale);
+    if (tiles == 1 || k * width <= NEAR || !may_split(p))
+        return 1;
+    return (int)TW_MIN(TW_MIN(elements / NEAR, elements / (8 * results)), MOST_NEAR);
+}
+
 static int simd_slabs(const tw_site *site, const tw_product *p, tw_tile_shape shape)
 {
     const int64_t rows = tw_dim_at(p->m, site->batch), tiles = (rows + shape.rows - 1) / shape.rows;
-    const int64_t blocks = tw_tile_of(site->caps, p->n.scale, shape.nv).blocks;
-    return slab_count(site, p, tiles * blocks * tw_dim_at(p->batch, site->batch), 128);
+    const tw_tile tile = tw_tile_of(site->caps, p->n.scale, shape.nv);
+    const int64_t groups = tiles * tile.blocks * tw_dim_at(p->batch, site->batch);
+    return TW_MAX(slab_count(site, p, groups, 128), near_slabs(site, p, tiles, tile.width));
 }
 
 /* Vectors a row of a tile: many where there are few rows, so that b is read in long runs and the
@@ -164,6 +189,16 @@ static simd_way choose_simd(const tw_site *site, const tw_product *p)
     return way;
 }
 
+/* Elements that each step of the sum asks for of the tile of rows that comes next, where those are
+ * short runs, which nothing foresees, and have room in a corner of the first-level cache. */
+static int64_t rows_ahead(const tw_product *p, const simd_way *way, const tw_tile *tile)
+{
+    const bool follows = way->row_dim == 1 && !p->transpose_a && way->slabs == 1;
+    return follows && way->shape.rows * tw_dim_nominal(p->k) <= SHORT_ROWS
+               ? (way->shape.rows + tile->blocks - 1) / tile->blocks
+               : 0;
+}
+
 static void product_simd(tw_site *site, const tw_product *p, const simd_way *way,
                          tw_candidate *candidate)
 {
@@ -181,6 +216,7 @@ static void product_simd(tw_site *site, const tw_product *p, const simd_way *way
     tw_launch_define(site, l, "SLABS", slabs);
     tw_launch_define(site, l, "ROW_DIM", row_dim);
     tw_launch_define(site, l, "AHEAD", place && row_dim == 0 && way->shape.nv <= 2 ? AHEAD : 0);
+    tw_launch_define(site, l, "A_AHEAD", rows_ahead(p, way, &tile));
     tw_launch_in(site, l, "a", p->a, p->a_type);
     tw_launch_in(site, l, "b", b, place ? p->b_type : TW_F32);
     tw_launch_global(l, row_dim, p->m, rows, 1);
