@@ -8,6 +8,9 @@
 // lies in the padding of PL: nothing is copied, no zero is multiplied. Otherwise PL = 0.
 // Groups: (block of channels, band of TR rows, image). The last tile of a row, and the last band, overlap those before
 // them and store only what is theirs.
+//
+// POOLED (core/pool.cl): OH and OW end where the last windows end. A band is a row of windows, which TR divides; it is kept
+// in private memory, in the first-level cache that is, until all of it is there.
 #define ROWS (TR * TC)
 // Places in x and w, moved step by step: of sums of indices PoCL's compiler makes an addition for each row.
 #define x_at_TYPE x_TYPE
@@ -23,44 +26,73 @@
             TILE_STEP_ROWS(acc, EDGE_FROM(kx), EDGE_TO(kx), x_at, 0, PIXEL, w_at, 0);
 #endif
 
-TW_ENTRY KERNEL(convolution)(TW_N, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
+#if POOLED
+#define BAND POOL_H
+#define PLACE(row, column, v) (((row)*OW + (column)) * NV + (v))
+#define KEPT(ky, kx) kept[PLACE(ky, ox *POOL_W + (kx), v)]
+#else
+#define BAND TR
+#endif
+
+TW_ENTRY KERNEL(convolution)(TW_N, TW_IN(x), TW_IN(w) POOL_PARAMS EPILOGUE_PARAMS)
 {
     USE_IN(x);
     USE_IN(w);
+    USE_POOL
     const int block = tw_group(0) % BLOCKS, group = tw_group(0) / BLOCKS, image = tw_group(2);
-    const int band = tw_group(1) * TR, top = min(band, OH - TR);
-    for (int begin = 0; begin < OW; begin += TC) {
-        const int left = min(begin, OW - TC);
-        TILE_BEGIN(acc, ROWS)
-        __global const TW_STORAGE(w) *w_at = w + tw_group(0) * (KH * KW * CIG * TILE_WIDTH);
-        for (int ky = 0; ky < KH; ky++) {
-            const int iy = top * SY + ky * DY - PT;
-            if (iy < 0 || iy >= H) {
-                w_at += KW * CIG * TILE_WIDTH;
-                continue;
-            }
-            __global const TW_STORAGE(x) *x_at = x + ((image * H + iy) * W + left * SX - PL) * CI + group * CIG;
+    const int band = tw_group(1) * BAND;
+#if POOLED
+    FLOATV(VW) kept[POOL_H * OW * NV];
+#endif
+    for (int row = 0; row < BAND; row += TR) {
+        for (int begin = 0; begin < OW; begin += TC) {
+            const int top = min(band + row, OH - TR), left = min(begin, OW - TC);
+            TILE_BEGIN(acc, ROWS)
+            __global const TW_STORAGE(w) *w_at = w + tw_group(0) * (KH * KW * CIG * TILE_WIDTH);
+            for (int ky = 0; ky < KH; ky++) {
+                const int iy = top * SY + ky * DY - PT;
+                if (iy < 0 || iy >= H) {
+                    w_at += KW * CIG * TILE_WIDTH;
+                    continue;
+                }
+                __global const TW_STORAGE(x) *x_at = x + ((image * H + iy) * W + left * SX - PL) * CI + group * CIG;
 #if EDGES
-            EDGE_TAP(0)
-            EDGE_TAP(1)
-            EDGE_TAP(2)
-            EDGE_TAP(3)
-            EDGE_TAP(4)
+                EDGE_TAP(0)
+                EDGE_TAP(1)
+                EDGE_TAP(2)
+                EDGE_TAP(3)
+                EDGE_TAP(4)
 #else
-            for (int kx = 0; kx < KXN; kx++, x_at += DX * CI - RUN)
-                for (int c = 0; c < RUN; c++, x_at++, w_at += TILE_WIDTH)
-                    TILE_STEP(acc, ROWS, x_at, 0, PIXEL, w_at, 0);
+                for (int kx = 0; kx < KXN; kx++, x_at += DX * CI - RUN)
+                    for (int c = 0; c < RUN; c++, x_at++, w_at += TILE_WIDTH)
+                        TILE_STEP(acc, ROWS, x_at, 0, PIXEL, w_at, 0);
+#endif
+            }
+#if POOLED
+            TILE_UNROLL for (int i = 0; i < ROWS; i++)
+                TILE_UNROLL for (int v = 0; v < NV; v++)
+                    kept[PLACE(top - band + i / TC, left + i % TC, v)] = acc[i][v];
+#else
+            TILE_END(acc, ROWS, out)
+            for (int i = 0; i < ROWS; i++) {
+                const int oy = top + i / TC, ox = left + i % TC;
+                if (oy < band || ox < begin)
+                    continue;
+                for (int v = 0; v < NV; v++) {
+                    const int column = block * TILE_WIDTH + v * VW, col = group * COG + column;
+                    TILE_EPILOGUE(out[i][v], ((image * OH + oy) * OW + ox) * CO + col, col, column, COG);
+                }
+            }
 #endif
         }
-        TILE_END(acc, ROWS, out)
-        for (int i = 0; i < ROWS; i++) {
-            const int oy = top + i / TC, ox = left + i % TC;
-            if (oy < band || ox < begin)
-                continue;
-            for (int v = 0; v < NV; v++) {
-                const int column = block * TILE_WIDTH + v * VW, col = group * COG + column;
-                TILE_EPILOGUE(out[i][v], ((image * OH + oy) * OW + ox) * CO + col, col, column, COG);
-            }
-        }
     }
+#if POOLED
+    TILE_LOOP for (int ox = 0; ox < OW / POOL_W; ox++)
+        TILE_LOOP for (int v = 0; v < NV; v++)
+        {
+            const int column = block * TILE_WIDTH + v * VW, col = group * COG + column;
+            const int at = ((image * (OH / POOL_H) + tw_group(1)) * (OW / POOL_W) + ox) * CO + col;
+            POOL_EPILOGUE(KEPT, at, col, column, COG);
+        }
+#endif
 }

@@ -28,14 +28,10 @@
     } while (0)
 
 #if MAXIMUM
-// NaN wins, so that it is seen.
 #define POOL_BEGIN(WIDTH)                                                                                             \
     FLOATV(WIDTH) best = -INFINITY;                                                                                   \
     INTV(WIDTH) index = ky0 * KW + kx0;
-#define POOL_TAKE(WIDTH)                                                                                              \
-    const INTV(WIDTH) take = (v > best) | (v != v);                                                                   \
-    best = select(best, v, take);                                                                                     \
-    index = select(index, (INTV(WIDTH))(ky * KW + kx), take);
+#define POOL_TAKE(WIDTH) POOL_TAKE_LARGER(WIDTH, best, index, v, ky *KW + kx);
 #ifdef which_ABSENT
 #define POOL_WHICH(WIDTH)
 #else

@@ -7,6 +7,7 @@
 //     v [36][V_PITCH] of [STRIP][CI] = B^T d B: the tile's 6x6 pixels, those in the padding 0
 //     m [36][M_PITCH] of [STRIP][TILE_WIDTH] = v w: 36 products
 //     y = A^T m A: 4x4 pixels, of which those inside the image are stored
+// POOLED (core/pool.cl): the pixels' windows, which divide a tile; OH and OW end where the last windows end.
 // Groups: SLICES, each with a scratch of its own; group i does the strips i, i + SLICES, ...
 // One vector more than they hold: at a power of two all 36 places of a tile would meet in one set of the cache.
 #define V_PITCH (STRIP * CI + VW)
@@ -27,11 +28,28 @@
         to[3 * (ts)] = 0.5f * WINOGRAD_HALF * difference1 + 2.0f * WINOGRAD_TWO * difference2 + from[5 * (fs)];       \
     } while (0)
 
-TW_ENTRY KERNEL(winograd)(TW_N, TW_IN(x), TW_IN(w), TW_OUT(scratch) EPILOGUE_PARAMS)
+#if POOLED
+#define PUT_PIXELS                                                                                                    \
+    TILE_LOOP for (int r = 0; r < min(4, OH - oy); r += POOL_H)                                                       \
+        TILE_LOOP for (int s = 0; s < min(4, OW - ox); s += POOL_W)                                                   \
+            POOL_EPILOGUE(PIXEL,                                                                                      \
+                          ((image * (OH / POOL_H) + (oy + r) / POOL_H) * (OW / POOL_W) + (ox + s) / POOL_W) * CO +    \
+                              column,                                                                                 \
+                          column, column, CO);
+#define PIXEL(ky, kx) out[(r + (ky)) * 4 + s + (kx)]
+#else
+#define PUT_PIXELS                                                                                                    \
+    TILE_LOOP for (int r = 0; r < min(4, OH - oy); r++)                                                               \
+        TILE_LOOP for (int s = 0; s < min(4, OW - ox); s++)                                                           \
+            TILE_EPILOGUE(out[r * 4 + s], ((image * OH + oy + r) * OW + ox + s) * CO + column, column, column, CO);
+#endif
+
+TW_ENTRY KERNEL(winograd)(TW_N, TW_IN(x), TW_IN(w), TW_OUT(scratch) POOL_PARAMS EPILOGUE_PARAMS)
 {
     USE_IN(x);
     USE_IN(w);
     USE_OUT(scratch);
+    USE_POOL
     const int v = tw_group(0) * SCRATCH, m = v + 36 * V_PITCH;
     for (int first = tw_group(0) * STRIP; first < TILES; first += SLICES * STRIP) {
         for (int i = 0; i < STRIP; i++) {
@@ -67,10 +85,7 @@ TW_ENTRY KERNEL(winograd)(TW_N, TW_IN(x), TW_IN(w), TW_OUT(scratch) EPILOGUE_PAR
                         OUTPUT_LINE(line, 1, (t + s), 6);
                     }
                     TILE_LOOP for (int r = 0; r < 4; r++) OUTPUT_LINE((t + r * 6), 1, (out + r * 4), 1);
-                    TILE_LOOP for (int r = 0; r < min(4, OH - oy); r++)
-                        TILE_LOOP for (int s = 0; s < min(4, OW - ox); s++)
-                            TILE_EPILOGUE(out[r * 4 + s], ((image * OH + oy + r) * OW + ox + s) * CO + column, column,
-                                          column, CO);
+                    PUT_PIXELS
                 }
             }
         }

@@ -100,11 +100,17 @@ typedef struct tw_host_call {
  * Never fails. */
 typedef void (*tw_host_function)(const tw_host_call *call);
 
+/* By how much the call's real inputs must be off for `got`, which is not what the function gave, to
+ * be right at element `at` of that result: a largest value's place is another where two differ by
+ * rounding. INFINITY: it never is. */
+typedef double (*tw_host_slack)(const tw_host_call *call, int result, int64_t at, int64_t got);
+
 /* A reference and the tensors it runs on; a shape per use, because reshaped values share a tensor.
  */
 typedef struct tw_reference {
     const char *label;
     tw_host_function function;
+    tw_host_slack slack; /* NULL: whole numbers are exact */
     const void *data;
     int n_in, n_out;
     int in[TW_MAX_REFERENCE],

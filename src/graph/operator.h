@@ -45,6 +45,9 @@ enum {
     TW_OP_VIEW = 4,     /* result 0 is input 0 under another shape: no launch */
     TW_OP_LEAF = 8, /* computed from nothing per element (fill, extent, random_*): repeated in every
                        consumer */
+    TW_OP_TAILED = 16, /* with TW_OP_EPILOGUE: a call with TW_OP_TAIL that alone reads result 0 may be
+                          computed in the same stage, and by the same kernel */
+    TW_OP_TAIL = 32,   /* with TW_OP_EPILOGUE: of one input; offers one candidate for each family */
 };
 
 /* What a leaf (TW_OP_LEAF) is, for kernels that compute it in place. */
@@ -92,6 +95,9 @@ struct tw_operator {
     double (*finish)(const tw_call *call, const double *sums, int64_t count);
     /* The C reference; data is the tw_call. */
     tw_host_function host;
+    /* What tells how near to right a whole number is that a kernel gave. NULL: it must be the
+     * reference's. */
+    tw_host_slack slack;
     /* Multiply-adds, or element operations, at its shapes with batch n: bounds proofs, feeds
      * `bench`. NULL: the number of elements of results. */
     double (*cost)(const tw_call *call, int64_t n);

@@ -3,6 +3,7 @@
 #ifndef TW_OP_CONVOLUTION_H
 #define TW_OP_CONVOLUTION_H
 
+#include "op/pool.h"
 #include "op/product.h"
 
 typedef enum tw_convolution_kind {
@@ -28,11 +29,14 @@ void tw_convolution_dx_variants(tw_site *site);
 void tw_convolution_dw_variants(tw_site *site);
 
 /* The Winograd candidate: of the convolution c of the site's first input. flip: c is the
- * convolution of dy that gives dx; then the weight has its channels exchanged. */
+ * convolution of dy that gives dx; then the weight has its channels exchanged. pooling: of the
+ * site's tail, in the same kernel; c's oh and ow are those that it covers; NULL: none. */
 bool tw_winograd_fits(const tw_convolution *c);
 /* Whether it is to stand before the direct one. */
 bool tw_winograd_pays(const tw_site *site, const tw_convolution *c);
-void tw_winograd_simd(tw_site *site, const tw_convolution *c, bool flip);
+/* Whether its tiles hold whole windows. */
+bool tw_winograd_pools(const tw_pooling *pooling);
+void tw_winograd_simd(tw_site *site, const tw_convolution *c, bool flip, const tw_pooling *pooling);
 /* The same for the gradient by the weight, of x and dy in f32. */
 bool tw_winograd_dw_pays(const tw_site *site, const tw_convolution *c);
 void tw_winograd_dw_simd(tw_site *site, const tw_convolution *c);
@@ -47,8 +51,8 @@ int64_t tw_window_places(int64_t extent, int64_t pad_before, int64_t pad_after, 
 tw_status tw_padding_of(const tw_call *call, const int64_t extent[2], const int64_t size[2],
                         const int64_t stride[2], const int64_t dilation[2], int64_t pad[4],
                         tw_error *error);
-/* The same for windows over a sequence: "valid", "same", with `causal` also "causal" (all before the
- * first step, so that no step sees a later one), or 1 or 2 numbers (both; before,after). */
+/* The same for windows over a sequence: "valid", "same", with `causal` also "causal" (all before
+ * the first step, so that no step sees a later one), or 1 or 2 numbers (both; before,after). */
 tw_status tw_padding_1d(const tw_call *call, int64_t steps, int64_t size, int64_t stride,
                         int64_t dilation, bool causal, int64_t pad[2], tw_error *error);
 /* A size as a number; -1 while it has letters or is unknown. */

@@ -21,13 +21,14 @@ static bool is_pointwise(const tw_convolution *c)
            !tw_convolution_padded(c);
 }
 
-/* Least waste at the edges; tiles of several rows only where rows are short. */
-static pixels choose_pixels(int64_t oh, int64_t ow, int most)
+/* Least waste at the edges; tiles of several rows only where rows are short. band: rows that tiles
+ * are to divide; 0: none. */
+static pixels choose_pixels(int64_t oh, int64_t ow, int64_t band, int most)
 {
     pixels best = {1, 1};
     double best_cost = INFINITY;
     for (int tr = 1; tr <= TW_MIN(oh, most); tr++)
-        for (int tc = 1; tc <= TW_MIN(ow, most / tr); tc++) {
+        for (int tc = 1; tc <= TW_MIN(ow, most / tr) && band % tr == 0; tc++) {
             const double tiles = (double)(tw_ceil_divide(oh, tr) * tw_ceil_divide(ow, tc));
             const double cost = tiles * (tr * tc + 3) * (tr > 1 ? 1.15 : 1);
             if (cost <= best_cost) {
@@ -52,9 +53,10 @@ static bool has_edges(const tw_convolution *c, pixels t)
 /* Register tiles over x, the site's first input, with the sizes c. Padding rows are left out by the
  * kernel when a tile has one row, padding left and right when it has all of a row; other padding is
  * a copy. flip 1: c is the convolution of dy that gives dx, its channels and pads already
- * exchanged, and `weight` says how the weight is stored. */
+ * exchanged, and `weight` says how the weight is stored. pooling: see tw_winograd_simd. */
 static void tile_simd(tw_site *site, const tw_convolution *c, const tw_convolution *weight,
-                      int flip, pixels t, int nv, tw_candidate *candidate)
+                      int flip, pixels t, int nv, const tw_pooling *pooling,
+                      tw_candidate *candidate)
 {
     const tw_tile tile = tw_tile_of(site->caps, c->cog, nv);
     const tw_type type = tw_site_in_type(site, 0);
@@ -87,31 +89,31 @@ static void tile_simd(tw_site *site, const tw_convolution *c, const tw_convoluti
     tw_launch_define(site, l, "RUN", run ? c->kw * c->ci : c->cig);
     tw_launch_in(site, l, "x", x, type);
     tw_launch_in(site, l, "w", w, TW_F32);
-    if (l)
-        tw_launch_epilogue(site, l, tw_tile_widths(&tile));
     tw_launch_global(l, 0, TW_DIM(c->groups * tile.blocks), 1, 1);
-    tw_launch_global(l, 1, TW_DIM(c->oh), t.tr, 1);
+    tw_launch_global(l, 1, TW_DIM(c->oh), pooling ? pooling->size[0] : t.tr, 1);
     tw_launch_global(l, 2, c->images, 1, 1);
+    tw_launch_pooling(site, l, pooling, tw_tile_widths(&tile));
 }
 
 /* The tile by the rules; as alternatives those of other sizes, and of one row, so that less is
  * copied. */
 static void tiles_simd(tw_site *site, const tw_convolution *c, const tw_convolution *weight,
-                       int flip)
+                       int flip, const tw_pooling *pooling)
 {
+    const char *name = pooling ? "convolution_pool_simd" : "convolution_simd";
     const int nv = tw_tile_columns(site->caps, c->cog, true).nv;
-    const pixels t = choose_pixels(c->oh, c->ow, tw_tile_max_rows(site->caps));
-    tile_simd(site, c, weight, flip, t, nv,
-              tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_simd"));
+    const int64_t band = pooling ? pooling->size[0] : 0;
+    const pixels t = choose_pixels(c->oh, c->ow, band, tw_tile_max_rows(site->caps));
+    tile_simd(site, c, weight, flip, t, nv, pooling, tw_site_candidate(site, TW_FAMILY_SIMD, name));
     tw_tile_shape shape;
     for (int i = 0; site->wanted && tw_tile_trial(site->caps, i, &shape); i++) {
-        const pixels trial[] = {choose_pixels(c->oh, c->ow, shape.rows),
-                                choose_pixels(1, c->ow, shape.rows)};
+        const pixels trial[] = {choose_pixels(c->oh, c->ow, band, shape.rows),
+                                choose_pixels(1, c->ow, band, shape.rows)};
         for (int k = 0; k < TW_COUNT(trial); k++)
             if ((trial[k].tr != t.tr || trial[k].tc != t.tc || shape.nv != nv) &&
                 shape.nv <= tw_tile_trial_vectors(site->caps, c->cog))
-                tile_simd(site, c, weight, flip, trial[k], shape.nv,
-                          tw_site_alternative(site, TW_FAMILY_SIMD, "convolution_simd:%dx%dx%d",
+                tile_simd(site, c, weight, flip, trial[k], shape.nv, pooling,
+                          tw_site_alternative(site, TW_FAMILY_SIMD, "%s:%dx%dx%d", name,
                                               trial[k].tr, trial[k].tc, shape.nv));
     }
 }
@@ -122,10 +124,32 @@ static void products_simd(tw_site *site, const tw_convolution *c, const tw_convo
 {
     const bool first = tw_winograd_pays(site, c);
     if (first)
-        tw_winograd_simd(site, c, flip);
-    tiles_simd(site, c, weight, flip);
+        tw_winograd_simd(site, c, flip, NULL);
+    tiles_simd(site, c, weight, flip, NULL);
     if (!first && tw_winograd_fits(c))
-        tw_winograd_simd(site, c, flip);
+        tw_winograd_simd(site, c, flip, NULL);
+}
+
+#define POOL_BYTES 65536 /* of a row of windows that convolution.cl keeps */
+
+/* Those that compute the maxpool of the site's tail as well. */
+static void pooled_simd(tw_site *site, const tw_convolution *c)
+{
+    tw_pooling pooling;
+    if (!tw_pooling_of(site, &pooling))
+        return;
+    tw_convolution covered = *c;
+    covered.oh = pooling.h;
+    covered.ow = pooling.w;
+    const tw_tile tile = tw_tile_columns(site->caps, c->cog, true);
+    const bool winograd = tw_winograd_fits(c) && tw_winograd_pools(&pooling);
+    const bool first = winograd && tw_winograd_pays(site, &covered);
+    if (first)
+        tw_winograd_simd(site, &covered, false, &pooling);
+    if (pooling.size[0] * pooling.w * tile.width * (int64_t)sizeof(float) <= POOL_BYTES)
+        tiles_simd(site, &covered, &covered, 0, &pooling);
+    if (!first && winograd)
+        tw_winograd_simd(site, &covered, false, &pooling);
 }
 
 /* The convolution of dy with the weight turned round that gives dx, at stride 1. Pads may become
@@ -204,11 +228,11 @@ static void phases_simd(tw_site *site, const tw_convolution *c)
 {
     const int64_t pixels_of_phase = TW_MAX(1, c->w / c->stride[1]);
     const int nv = tw_tile_columns(site->caps, c->cig, true).nv;
-    const int tc = choose_pixels(1, pixels_of_phase, tw_tile_max_rows(site->caps)).tc;
+    const int tc = choose_pixels(1, pixels_of_phase, 0, tw_tile_max_rows(site->caps)).tc;
     phase_simd(site, c, tc, nv, tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_phase_simd"));
     tw_tile_shape shape;
     for (int i = 0; site->wanted && tw_tile_trial(site->caps, i, &shape); i++) {
-        const int trial = choose_pixels(1, pixels_of_phase, shape.rows).tc;
+        const int trial = choose_pixels(1, pixels_of_phase, 0, shape.rows).tc;
         if ((trial != tc || shape.nv != nv) &&
             shape.nv <= tw_tile_trial_vectors(site->caps, c->cig))
             phase_simd(site, c, trial, shape.nv,
@@ -318,10 +342,12 @@ void tw_convolution_variants(tw_site *site)
     }
     if (!is_depthwise(&c) && tw_convolution_dot_fits(site, &c, false))
         tw_convolution_dot_simd(site, &c, false);
-    if (is_depthwise(&c))
+    if (is_depthwise(&c)) {
         tw_depthwise_simd(site, &c, false);
-    else
+    } else {
+        pooled_simd(site, &c);
         products_simd(site, &c, &c, 0);
+    }
     elements_simt(site, &c, "convolution_simt.cl", "convolution_simt");
 }
 

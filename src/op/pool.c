@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pooling of NHWC images by largest value or mean: maxpool, avgpool, their gradients, and the
 // layers made of them.
+#include "op/pool.h"
 #include "op/convolution.h"
 #include "op/helpers.h"
 #include <inttypes.h>
@@ -147,20 +148,28 @@ typedef struct host_window {
 
 typedef void (*window_function)(const tw_host_call *host, const pool *p, const host_window *v);
 
+/* The window of element y of the result. */
+static host_window window_of(const pool *p, int64_t channels, int64_t y)
+{
+    host_window v = {.y = y,
+                     .channel = y % channels,
+                     .image = y / (channels * p->ow * p->oh),
+                     .x0 = y / channels % p->ow * p->stride[1] - p->pad[1],
+                     .y0 = y / (channels * p->ow) % p->oh * p->stride[0] - p->pad[0],
+                     .channels = channels};
+    v.ky0 = TW_MAX(0, -v.y0);
+    v.ky1 = TW_MIN(p->size[0], p->h - v.y0);
+    v.kx0 = TW_MAX(0, -v.x0);
+    v.kx1 = TW_MIN(p->size[1], p->w - v.x0);
+    return v;
+}
+
 static void each_window(const tw_host_call *host, window_function function)
 {
     const pool p = pool_of(host->data);
     const int64_t images = host->in[0].dim[0], channels = host->in[0].dim[3];
-    host_window v = {.channels = channels};
-    for (v.y = 0; v.y < images * p.oh * p.ow * channels; v.y++) {
-        v.channel = v.y % channels;
-        v.image = v.y / (channels * p.ow * p.oh);
-        v.x0 = v.y / channels % p.ow * p.stride[1] - p.pad[1];
-        v.y0 = v.y / (channels * p.ow) % p.oh * p.stride[0] - p.pad[0];
-        v.ky0 = TW_MAX(0, -v.y0);
-        v.ky1 = TW_MIN(p.size[0], p.h - v.y0);
-        v.kx0 = TW_MAX(0, -v.x0);
-        v.kx1 = TW_MIN(p.size[1], p.w - v.x0);
+    for (int64_t y = 0; y < images * p.oh * p.ow * channels; y++) {
+        const host_window v = window_of(&p, channels, y);
         function(host, &p, &v);
     }
 }
@@ -187,6 +196,22 @@ static void maximum_of(const tw_host_call *host, const pool *p, const host_windo
     ((double *)host->out[0].data)[v->y] = best;
     if (host->n_out > 1 && host->out[1].data)
         ((uint8_t *)host->out[1].data)[v->y] = (uint8_t)index;
+}
+
+/* How far two values that differ by rounding alone can be from what is right, where another pixel
+ * of the window than the reference's is said to be the largest. */
+static double maxpool_slack(const tw_host_call *host, int result, int64_t at, int64_t got)
+{
+    const pool p = pool_of(host->data);
+    const host_window v = window_of(&p, host->in[0].dim[3], at);
+    const int64_t ky = got / p.size[1], kx = got % p.size[1];
+    if (result != 1 || ky < v.ky0 || ky >= v.ky1 || kx < v.kx0 || kx >= v.kx1)
+        return INFINITY;
+    const double best = ((const double *)host->out[0].data)[at],
+                 value = ((const double *)host->in[0].data)[pixel(&p, &v, ky, kx)];
+    if (isnan(best))
+        return isnan(value) ? 0 : INFINITY;
+    return best == value ? 0 : (best - value) / 2;
 }
 
 static void spread_maximum(const tw_host_call *host, const pool *p, const host_window *v)
@@ -309,6 +334,34 @@ static void pool_variants(tw_site *site)
     pool_candidate(site, TW_FAMILY_SIMT, "pool_simt");
 }
 
+/* ---- in the kernel of the convolution before it ---- */
+
+bool tw_pooling_of(const tw_site *site, tw_pooling *pooling)
+{
+    if (!site->tail || strcmp(site->tail->call->op->name, "maxpool") != 0)
+        return false;
+    const pool p = pool_of(site->tail->call);
+    *pooling = (tw_pooling){{p.size[0], p.size[1]}, p.oh * p.size[0], p.ow * p.size[1]};
+    return p.stride[0] == p.size[0] && p.stride[1] == p.size[1] && !p.pad[0] && !p.pad[1] &&
+           !p.pad[2] && !p.pad[3];
+}
+
+void tw_launch_pooling(tw_site *site, tw_launch *launch, const tw_pooling *pooling, unsigned widths)
+{
+    if (!launch)
+        return;
+    const int which = pooling ? site->tail->out[1] : -1;
+    tw_launch_define(site, launch, "POOLED", pooling ? 1 + (which >= 0) : 0);
+    if (!pooling) {
+        tw_launch_epilogue(site, launch, widths);
+        return;
+    }
+    tw_launch_define(site, launch, "POOL_H", pooling->size[0]);
+    tw_launch_define(site, launch, "POOL_W", pooling->size[1]);
+    tw_launch_out(site, launch, "which", which, TW_U8);
+    tw_launch_tail_epilogue(site, launch, widths);
+}
+
 /* ---- layers ---- */
 
 static const tw_attribute layer_attributes[] = {
@@ -389,16 +442,18 @@ static void global_expand(tw_graph *g, const tw_call *call, bool training, tw_no
                           tw_attr_bool(call, "keepdims") ? "yes" : "no");
 }
 
-#define PRIMITIVE(variable, title, text, ports, made, table, infer_hook, grad_hook, host_hook)     \
+#define PRIMITIVE(variable, title, text, ports, made, table, more_flags, infer_hook, grad_hook,    \
+                  host_hook, slack_hook)                                                           \
     static const tw_operator variable = {.name = title,                                            \
                                          .doc = text,                                              \
                                          .inputs = ports,                                          \
                                          .results = made,                                          \
                                          .attributes = table,                                      \
-                                         .flags = TW_OP_EPILOGUE | TW_OP_INTERNAL,                 \
+                                         .flags = TW_OP_EPILOGUE | TW_OP_INTERNAL | (more_flags),  \
                                          .infer = infer_hook,                                      \
                                          .grad = grad_hook,                                        \
                                          .host = host_hook,                                        \
+                                         .slack = slack_hook,                                      \
                                          .cost = pool_cost,                                        \
                                          .variants = pool_variants}
 #define LAYER(variable, title, text, table, infer_hook, expand_hook)                               \
@@ -411,13 +466,14 @@ static void global_expand(tw_graph *g, const tw_call *call, bool training, tw_no
                                          .expand = expand_hook}
 
 PRIMITIVE(maxpool, "maxpool", "the largest value of each window, and its number in it", "x",
-          "y which", pool_attributes, pool_infer, maxpool_grad, maxpool_host);
-PRIMITIVE(maxpool_dx, "maxpool_dx", "gradient of maxpool", "dy which", "dx", dx_attributes,
-          dx_infer, NULL, maxpool_dx_host);
+          "y which", pool_attributes, TW_OP_TAIL, pool_infer, maxpool_grad, maxpool_host,
+          maxpool_slack);
+PRIMITIVE(maxpool_dx, "maxpool_dx", "gradient of maxpool", "dy which", "dx", dx_attributes, 0,
+          dx_infer, NULL, maxpool_dx_host, NULL);
 PRIMITIVE(avgpool, "avgpool", "the mean of each window's pixels inside the image", "x", "y",
-          pool_attributes, pool_infer, avgpool_grad, avgpool_host);
-PRIMITIVE(avgpool_dx, "avgpool_dx", "gradient of avgpool", "dy", "dx", dx_attributes, dx_infer,
-          avgpool_dx_grad, avgpool_dx_host);
+          pool_attributes, 0, pool_infer, avgpool_grad, avgpool_host, NULL);
+PRIMITIVE(avgpool_dx, "avgpool_dx", "gradient of avgpool", "dy", "dx", dx_attributes, 0, dx_infer,
+          avgpool_dx_grad, avgpool_dx_host, NULL);
 LAYER(maxpool2d, "maxpool2d", "the largest value of each window", layer_attributes, layer_infer,
       layer_expand);
 LAYER(avgpool2d, "avgpool2d", "the mean of each window", layer_attributes, layer_infer,

@@ -34,7 +34,7 @@ tw_candidate *tw_site_candidate(tw_site *site, tw_family family, const char *nam
 {
     if (site->caps->family != family || site->status != TW_OK || site->wanted)
         return NULL;
-    return add_candidate(site, family, name);
+    return site->into ? site->into : add_candidate(site, family, name);
 }
 
 tw_candidate *tw_site_alternative(tw_site *site, tw_family family, const char *format, ...)
@@ -210,11 +210,8 @@ void tw_launch_seed(tw_site *site, tw_launch *launch)
     add_argument(launch, (tw_arg){.kind = TW_ARG_LINE});
 }
 
-void tw_launch_epilogue(tw_site *site, tw_launch *launch, unsigned widths)
+static void add_epilogue(tw_site *site, tw_launch *launch, const tw_expr *expr, unsigned widths)
 {
-    if (!launch)
-        return;
-    const tw_expr *expr = site->epilogue;
     for (int o = 0; o < expr->n_operands; o++)
         add_argument(launch,
                      (tw_arg){.kind = TW_ARG_TENSOR, .tensor = {expr->operand[o].tensor, false}});
@@ -230,6 +227,41 @@ void tw_launch_epilogue(tw_site *site, tw_launch *launch, unsigned widths)
     else
         append_macros(site, launch, text.data);
     tw_text_clear(&text);
+}
+
+/* The tail's own launches, behind those that leave its input in result 0. */
+static void append_tail(tw_site *site)
+{
+    const tw_tail *tail = site->tail;
+    tw_candidate *candidate = site->candidates[site->n_candidates - 1];
+    tw_site rest = *site;
+    assert(candidate->n_workspaces < TW_COUNT(candidate->workspace));
+    candidate->workspace[candidate->n_workspaces++] = site->out[0];
+    rest.call = tail->call;
+    rest.in = site->out;
+    rest.out = tail->out;
+    rest.epilogue = tail->epilogue;
+    rest.tail = NULL;
+    rest.wanted = NULL;
+    rest.into = candidate;
+    tail->call->op->variants(&rest);
+    site->status = rest.status;
+    site->error = rest.error;
+}
+
+void tw_launch_epilogue(tw_site *site, tw_launch *launch, unsigned widths)
+{
+    if (!launch)
+        return;
+    add_epilogue(site, launch, site->epilogue, widths);
+    if (site->tail && site->status == TW_OK)
+        append_tail(site);
+}
+
+void tw_launch_tail_epilogue(tw_site *site, tw_launch *launch, unsigned widths)
+{
+    if (launch)
+        add_epilogue(site, launch, site->tail->epilogue, widths);
 }
 
 void tw_launch_global(tw_launch *launch, int d, tw_dim size, int64_t divide, int local)

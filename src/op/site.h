@@ -20,6 +20,14 @@ typedef struct tw_candidate {
     bool struck;      /* failed its proof, or does not build */
 } tw_candidate;
 
+/* A call that reads the site's result 0, alone, and is computed in the same stage: by a kernel that
+ * does both, or by a launch of its own, which tw_launch_epilogue adds. */
+typedef struct tw_tail {
+    const tw_call *call;
+    const int *out;                 /* as the site's out, of the tail's results */
+    const struct tw_expr *epilogue; /* behind the tail */
+} tw_tail;
+
 typedef struct tw_site {
     const tw_call
         *call; /* bound: letters are gone but n; NULL for a stage of elementwise calls alone */
@@ -29,6 +37,8 @@ typedef struct tw_site {
         *out; /* tensor id of each result; -1 if nobody needs it. With the flag TW_OP_EPILOGUE
                  result 0 is stored by the epilogue, and out[0] is not an argument of the kernel */
     const struct tw_expr *epilogue; /* what EPILOGUE computes: at least the store of result 0 */
+    const tw_tail *tail;            /* NULL: none. The epilogue then stores result 0 alone */
+    tw_candidate *into;             /* the candidate that the launches of a tail are added to */
     tw_arena *arena;
     int64_t batch;     /* the most that n may be */
     const char *label; /* the stage's name */
@@ -74,8 +84,11 @@ void tw_launch_seed(tw_site *site, tw_launch *launch);
 /* Adds the epilogue: EPILOGUE_PARAMS stands last in the kernel's signature, and EPILOGUE(W, v, at,
  * col) in its body (cl/core/core.cl). Exactly one launch of a candidate of an operator with
  * TW_OP_EPILOGUE has it: the one that has the final values of result 0. widths: bit mask of the W
- * used (1 | 4 | 16). */
+ * used (1 | 4 | 16). Where the site has a tail, its launches follow: so this launch must be the last
+ * one of its candidate, and this call the last one that makes one. */
 void tw_launch_epilogue(tw_site *site, tw_launch *launch, unsigned widths);
+/* The same for a launch that computes the tail as well: the epilogue is that behind the tail. */
+void tw_launch_tail_epilogue(tw_site *site, tw_launch *launch, unsigned widths);
 
 /* A launch of the device's library of products, where caps->products: c (a workspace) is written.
  */

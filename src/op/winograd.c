@@ -14,6 +14,11 @@ bool tw_winograd_fits(const tw_convolution *c)
            c->dilation[0] == 1 && c->dilation[1] == 1 && c->ci >= 16 && c->co >= 16;
 }
 
+bool tw_winograd_pools(const tw_pooling *pooling)
+{
+    return EDGE % pooling->size[0] == 0 && EDGE % pooling->size[1] == 0;
+}
+
 /* Measured (docs/kernels.md): from 32 channels on, if there are strips for all groups and the tiles
  * do not reach far beyond the image. */
 bool tw_winograd_pays(const tw_site *site, const tw_convolution *c)
@@ -73,7 +78,7 @@ static tw_tile_shape choose_shape(const tw_caps *caps, const tw_convolution *c)
 
 /* tiles: register tiles a strip */
 static void strips_simd(tw_site *site, const tw_convolution *c, bool flip, tw_tile_shape shape,
-                        int tiles, tw_candidate *candidate)
+                        int tiles, const tw_pooling *pooling, tw_candidate *candidate)
 {
     const tw_tile tile = tw_tile_of(site->caps, c->co, shape.nv);
     const int rows = shape.rows, strip = tiles * rows;
@@ -93,26 +98,25 @@ static void strips_simd(tw_site *site, const tw_convolution *c, bool flip, tw_ti
     tw_launch_in(site, l, "x", site->in[0], tw_site_in_type(site, 0));
     tw_launch_in(site, l, "w", w, TW_F32);
     tw_launch_out(site, l, "scratch", scratch, TW_F32);
-    if (l)
-        tw_launch_epilogue(site, l, tw_tile_widths(&tile));
     tw_launch_global(l, 0, TW_DIM(slices), 1, 1);
+    tw_launch_pooling(site, l, pooling, tw_tile_widths(&tile));
 }
 
-void tw_winograd_simd(tw_site *site, const tw_convolution *c, bool flip)
+void tw_winograd_simd(tw_site *site, const tw_convolution *c, bool flip, const tw_pooling *pooling)
 {
     const tw_tile_shape standard = choose_shape(site->caps, c);
-    strips_simd(site, c, flip, standard, STRIP,
-                tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_winograd"));
+    const char *name = pooling ? "convolution_winograd_pool" : "convolution_winograd";
+    strips_simd(site, c, flip, standard, STRIP, pooling,
+                tw_site_candidate(site, TW_FAMILY_SIMD, name));
     tw_tile_shape shape = standard;
     for (int i = 0; site->wanted && tw_tile_trial(site->caps, i, &shape); i++)
         for (int tiles = 1; tiles <= 4; tiles *= 2)
             if ((shape.rows != standard.rows || shape.nv != standard.nv || tiles != STRIP) &&
                 shape.nv <= tw_tile_trial_vectors(site->caps, c->co) &&
                 shape.rows * shape.nv >= 12 && (tiles == STRIP || shape.rows == standard.rows))
-                strips_simd(site, c, flip, shape, tiles,
-                            tw_site_alternative(site, TW_FAMILY_SIMD,
-                                                "convolution_winograd:%dx%d:%d", shape.rows,
-                                                shape.nv, tiles));
+                strips_simd(site, c, flip, shape, tiles, pooling,
+                            tw_site_alternative(site, TW_FAMILY_SIMD, "%s:%dx%d:%d", name,
+                                                shape.rows, shape.nv, tiles));
 }
 
 /* ---- by the weight ---- */

@@ -243,16 +243,59 @@ static bool may_join(const tw_making *m, const tw_group *g, int number, const tw
            e->n_steps + steps <= TW_MAX_STEPS && g->n_known + steps <= TW_MAX_STEPS;
 }
 
+/* Whether a sink or another call than `reader` needs the node. */
+static bool read_elsewhere(const tw_making *m, const tw_node *node, const tw_call *reader)
+{
+    for (int i = 0; i < m->n_sinks; i++)
+        if (tw_plan_root(m->sink[i].node) == node)
+            return true;
+    for (const tw_call *call = node->call->next; call; call = call->next)
+        for (int i = 0; i < call->n_inputs && m->live[call->id] && call != reader; i++)
+            if (call->input[i] == node)
+                return true;
+    return false;
+}
+
+/* Whether the call is to be the tail of the group that makes its input, which nothing has joined
+ * yet. */
+static bool may_follow(const tw_making *m, const tw_group *g, const tw_call *call)
+{
+    const tw_node *in = call->input[0];
+    return g->open && g->anchor && g->anchor == in->call && !g->tail && g->n_members == 0 &&
+           in == g->anchor->result[0] && (g->anchor->op->flags & TW_OP_TAILED) &&
+           !read_elsewhere(m, in, call);
+}
+
+/* The group's program begins anew, with what the tail computes. */
+static bool follow(tw_making *m, tw_group *g, const tw_call *call)
+{
+    const tw_node *result = call->result[0];
+    tw_expr *expr = tw_arena_alloc(&m->recipe->arena, sizeof *expr);
+    if (!expr)
+        return false;
+    g->before_tail = g->expr;
+    g->tail = call;
+    g->shape = result->shape;
+    g->n_known = 0;
+    g->expr = expr;
+    expr->shape = result->shape;
+    expr->value_type = result->type;
+    add_step(g, result, &(tw_expr_step){.kind = TW_EXPR_VALUE, .type = result->type});
+    return true;
+}
+
 static tw_status group_call(tw_making *m, const tw_call *call, tw_error *error)
 {
-    const bool elementwise = tw_plan_is_elementwise(call);
-    if (elementwise) {
-        const int latest = latest_group(m, call);
-        if (latest >= 0 && may_join(m, &m->groups[latest], latest, call)) {
-            m->group[call->id] = latest;
-            add_member(m, &m->groups[latest], call);
-            return TW_OK;
-        }
+    const bool elementwise = tw_plan_is_elementwise(call), tail = call->op->flags & TW_OP_TAIL;
+    const int latest = elementwise || tail ? latest_group(m, call) : -1;
+    if (latest >= 0 && elementwise && may_join(m, &m->groups[latest], latest, call)) {
+        m->group[call->id] = latest;
+        add_member(m, &m->groups[latest], call);
+        return TW_OK;
+    }
+    if (latest >= 0 && tail && may_follow(m, &m->groups[latest], call)) {
+        m->group[call->id] = latest;
+        return follow(m, &m->groups[latest], call) ? TW_OK : tw_fail_memory(error);
     }
     const bool leaf = call->op->leaf != TW_LEAF_NONE;
     if (elementwise && inlined_steps(m, call) > TW_MAX_STEPS)
@@ -319,13 +362,13 @@ static bool may_overwrite(const tw_making *m, const tw_group *g)
  * it there. Two cases cost more than they save: rows that do not begin at whole lines, since parts
  * of lines are left to be written (softmax_cross_entropy_dx of 16384x1000: 4.3 ms, 6.1), and lines
  * that have just been read (y += x of 64 MiB: 4.0 ms, 4.8). */
-static bool streams(const tw_making *m, const tw_group *g)
+static bool streams(const tw_making *m, const tw_group *g, const tw_shape *shape)
 {
     const tw_caps *caps = &m->recipe->caps;
     const int64_t line = 64 / sizeof(float);
-    const uint64_t count = (uint64_t)tw_dim_at(tw_shape_count(&g->shape), m->recipe->batch);
+    const uint64_t count = (uint64_t)tw_dim_at(tw_shape_count(shape), m->recipe->batch);
     const bool one_run = !g->anchor && tw_expr_linear(g->expr);
-    const int64_t columns = g->shape.rank ? g->shape.dim[g->shape.rank - 1].scale : 1;
+    const int64_t columns = shape->rank ? shape->dim[shape->rank - 1].scale : 1;
     return caps->family == TW_FAMILY_SIMD && caps->stream &&
            count * sizeof(float) >= caps->stream && (one_run || columns % line == 0) &&
            (g->anchor || !may_overwrite(m, g));
@@ -335,11 +378,11 @@ static void add_stores(tw_making *m, tw_group *g)
 {
     tw_expr *e = g->expr;
     const bool epilogue = g->anchor && (g->anchor->op->flags & TW_OP_EPILOGUE);
-    const bool stream = streams(m, g);
+    const bool stream = streams(m, g, &g->shape);
     const tw_node *candidates[TW_MAX_STORES + 1];
     int count = 0;
     if (epilogue)
-        candidates[count++] = g->anchor->result[0];
+        candidates[count++] = (g->tail ? g->tail : g->anchor)->result[0];
     for (int i = 0; i < g->n_members; i++)
         candidates[count++] = g->member[i]->result[0];
     if (!g->anchor && !g->n_members)
@@ -349,6 +392,15 @@ static void add_stores(tw_making *m, tw_group *g)
             e->store[e->n_stores++] =
                 (tw_expr_store){known_step(g, candidates[i]), m->tensor[candidates[i]->id],
                                 candidates[i]->type, stream && candidates[i]->type == TW_F32};
+}
+
+/* What stands between an anchor and its tail, if it must be in memory. */
+static void add_store_before_tail(tw_making *m, tw_group *g)
+{
+    const tw_node *node = g->anchor->result[0];
+    tw_expr *e = g->before_tail;
+    e->store[e->n_stores++] = (tw_expr_store){0, m->tensor[node->id], node->type,
+                                              node->type == TW_F32 && streams(m, g, &node->shape)};
 }
 
 tw_status tw_plan_fuse(tw_making *m, tw_error *error)
@@ -361,7 +413,10 @@ tw_status tw_plan_fuse(tw_making *m, tw_error *error)
             TW_TRY(group_call(m, call, error));
     }
     find_stored(m);
-    for (int i = 0; i < m->n_groups; i++)
+    for (int i = 0; i < m->n_groups; i++) {
         add_stores(m, &m->groups[i]);
+        if (m->groups[i].tail)
+            add_store_before_tail(m, &m->groups[i]);
+    }
     return TW_OK;
 }

@@ -10,6 +10,7 @@
  * alone. */
 typedef struct tw_group {
     const tw_call *anchor; /* NULL: elementwise alone */
+    const tw_call *tail;   /* reads the anchor's result, alone; NULL: none */
     tw_shape shape;        /* of the values that its program computes */
     bool open;             /* further elementwise calls may join */
     int n_members;
@@ -17,6 +18,7 @@ typedef struct tw_group {
     int n_inlined;
     const tw_call *inlined[TW_MAX_STEPS]; /* computed in place, inputs first */
     tw_expr *expr;
+    tw_expr *before_tail; /* stores the anchor's result where a kernel leaves the tail to another */
     int n_known; /* values that have a step in expr */
     int known_node[TW_MAX_STEPS], known_step[TW_MAX_STEPS];
 } tw_group;

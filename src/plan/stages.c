@@ -45,6 +45,7 @@ static tw_status add_reference(tw_making *m, tw_stage *stage, const tw_call *cal
     tw_reference *r = &stage->reference[stage->n_references++];
     *r = (tw_reference){.label = call->name,
                         .function = call->op->host,
+                        .slack = call->op->slack,
                         .data = call,
                         .n_in = call->n_inputs,
                         .n_out = call->n_results};
@@ -75,7 +76,7 @@ static double call_cost(const tw_call *call, int64_t batch)
 
 static tw_status add_references(tw_making *m, const tw_group *g, tw_stage *stage, tw_error *error)
 {
-    const int count = g->n_inlined + g->n_members + 1;
+    const int count = g->n_inlined + g->n_members + 2;
     stage->reference = tw_arena_alloc(&m->recipe->arena, (size_t)count * sizeof *stage->reference);
     if (!stage->reference)
         return tw_fail_memory(error);
@@ -83,9 +84,12 @@ static tw_status add_references(tw_making *m, const tw_group *g, tw_stage *stage
         TW_TRY(add_reference(m, stage, g->inlined[i], error));
     if (g->anchor)
         TW_TRY(add_reference(m, stage, g->anchor, error));
+    if (g->tail)
+        TW_TRY(add_reference(m, stage, g->tail, error));
     for (int i = 0; i < g->n_members; i++)
         TW_TRY(add_reference(m, stage, g->member[i], error));
     stage->cost = g->anchor ? call_cost(g->anchor, m->recipe->batch) : 0;
+    stage->cost += g->tail ? call_cost(g->tail, m->recipe->batch) : 0;
     for (int i = 0; i < g->n_members; i++)
         stage->cost += call_cost(g->member[i], m->recipe->batch);
     return TW_OK;
@@ -101,25 +105,49 @@ static void ask(tw_site *site)
         site->call->op->variants(site);
 }
 
+/* The tensors of a call's results that are stored. */
+static int *stored_results(tw_making *m, const tw_call *call)
+{
+    int *out =
+        tw_arena_alloc(&m->recipe->arena, (size_t)(call ? call->n_results + 1 : 1) * sizeof *out);
+    for (int i = 0; out && call && i < call->n_results; i++)
+        out[i] = m->stored[call->result[i]->id] ? m->tensor[call->result[i]->id] : -1;
+    return out;
+}
+
+/* The anchor's result is stored by candidates alone that leave the tail to another kernel. */
+static tw_status add_tail(tw_making *m, const tw_group *g, tw_site *site, int *out, tw_error *error)
+{
+    tw_tail *tail = tw_arena_alloc(&m->recipe->arena, sizeof *tail);
+    const int *tail_out = stored_results(m, g->tail);
+    if (!tail || !tail_out)
+        return tw_fail_memory(error);
+    *tail = (tw_tail){g->tail, tail_out, g->expr};
+    out[0] = m->tensor[g->anchor->result[0]->id];
+    site->epilogue = g->before_tail;
+    site->tail = tail;
+    return TW_OK;
+}
+
 static tw_status add_candidates(tw_making *m, const tw_group *g, tw_stage *stage, tw_error *error)
 {
     const tw_call *call = g->anchor;
     tw_arena *arena = &m->recipe->arena;
     tw_site *site = tw_arena_alloc(arena, sizeof *site);
     int *in = tw_arena_alloc(arena, (size_t)(call ? call->n_inputs + 1 : 1) * sizeof *in);
-    int *out = tw_arena_alloc(arena, (size_t)(call ? call->n_results + 1 : 1) * sizeof *out);
+    int *out = stored_results(m, call);
     if (!site || !in || !out)
         return tw_fail_memory(error);
     tw_recipe_site(m->recipe, site);
     for (int i = 0; call && i < call->n_inputs; i++)
         in[i] = call->input[i] ? m->tensor[call->input[i]->id] : -1;
-    for (int i = 0; call && i < call->n_results; i++)
-        out[i] = m->stored[call->result[i]->id] ? m->tensor[call->result[i]->id] : -1;
     site->call = call;
     site->in = in;
     site->out = out;
     site->label = stage->label;
     site->epilogue = !call || (call->op->flags & TW_OP_EPILOGUE) ? g->expr : NULL;
+    if (g->tail)
+        TW_TRY(add_tail(m, g, site, out, error));
     ask(site);
     TW_TRY(tw_recipe_close(m->recipe, stage, site, error));
     stage->site = site;

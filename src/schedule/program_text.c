@@ -89,7 +89,8 @@ static void put_file(tw_text *text, const char *file, const char *source)
 const char *tw_program_head(int index)
 {
     static const char *const heads[] = {"core/core.cl",   "core/tile.cl",     "core/activation.cl",
-                                        "core/random.cl", "core/channels.cl", "core/winograd.cl"};
+                                        "core/random.cl", "core/channels.cl", "core/winograd.cl",
+                                        "core/pool.cl"};
     return index < TW_COUNT(heads) ? heads[index] : NULL;
 }
 

@@ -28,24 +28,23 @@ static size_t spare_bytes(const tw_reference *reference, int64_t n)
     return bytes;
 }
 
-static void call(const tw_reference *reference, void *const *data, char *spare,
-                 const tw_runtime *runtime)
+void tw_reference_call(const tw_reference *reference, void *const *data, char *spare,
+                       const tw_runtime *runtime, tw_host_call *host)
 {
-    tw_host_call host = {.data = reference->data,
-                         .n_in = reference->n_in,
-                         .n_out = reference->n_out,
-                         .runtime = runtime};
+    *host = (tw_host_call){.data = reference->data,
+                           .n_in = reference->n_in,
+                           .n_out = reference->n_out,
+                           .runtime = runtime};
     for (int i = 0; i < reference->n_in; i++)
-        shape_at(&host.in[i], reference->in_type[i], &reference->in_shape[i], runtime->n,
+        shape_at(&host->in[i], reference->in_type[i], &reference->in_shape[i], runtime->n,
                  reference->in[i] < 0 ? NULL : data[reference->in[i]]);
     for (int i = 0; i < reference->n_out; i++) {
         void *memory = reference->out[i] < 0 ? (void *)spare : data[reference->out[i]];
-        shape_at(&host.out[i], reference->out_type[i], &reference->out_shape[i], runtime->n,
+        shape_at(&host->out[i], reference->out_type[i], &reference->out_shape[i], runtime->n,
                  memory);
-        if (reference->out[i] < 0)
-            spare += (size_t)host.out[i].count * sizeof(double);
+        if (reference->out[i] < 0 && spare)
+            spare += (size_t)host->out[i].count * sizeof(double);
     }
-    reference->function(&host);
 }
 
 tw_status tw_reference_run(tw_context *context, const tw_reference *references, int count,
@@ -56,7 +55,9 @@ tw_status tw_reference_run(tw_context *context, const tw_reference *references, 
         char *spare = NULL;
         if (bytes && !(spare = tw_alloc(context, bytes)))
             return tw_fail_memory(error);
-        call(&references[i], data, spare, runtime);
+        tw_host_call host;
+        tw_reference_call(&references[i], data, spare, runtime, &host);
+        references[i].function(&host);
         tw_free(context, spare);
     }
     return TW_OK;

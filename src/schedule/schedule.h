@@ -19,6 +19,10 @@ void tw_from_storage(tw_type type, const void *source, void *target, int64_t cou
 /* Runs references in order for a batch of runtime->n; data[id] is the host storage of tensor id. */
 tw_status tw_reference_run(tw_context *context, const tw_reference *references, int count,
                            void *const *data, const tw_runtime *runtime, tw_error *error);
+/* What the reference's functions are called with. spare: bytes for results without a tensor, each an
+ * array of double; NULL: they have no data. */
+void tw_reference_call(const tw_reference *reference, void *const *data, char *spare,
+                       const tw_runtime *runtime, tw_host_call *host);
 
 /* ---- what is known of kernels, in memory and in the cache folder (proofs.c) ---- */
 typedef enum tw_verdict { TW_VERDICT_NONE, TW_VERDICT_PROVEN, TW_VERDICT_STRUCK } tw_verdict;

@@ -429,7 +429,7 @@ static void pools_come_first(void)
                                 "c = conv2d(x) filters=4 kernel=3 act=relu\n"
                                 "p = maxpool2d(c)\nloss = reduce_mean(p)\n";
     CHECK_OK(plan(&b, moved, "p", TW_FAMILY_SIMD), b.error);
-    CHECK(calls_of(&b, "convolution") == 1 && calls_of(&b, "maxpool") == 3);
+    CHECK(calls_of(&b, "convolution") == 4 && calls_of(&b, "maxpool") == 0);
     close_bench(&b);
     /* the bias's gradient sums pooled elements: 3 x 3 of 6 x 6, four channels */
     CHECK_OK(plan(&b, moved, NULL, TW_FAMILY_SIMD), b.error);
@@ -454,6 +454,57 @@ static void pools_come_first(void)
         CHECK(calls_of(&b, "convolution") == 3 && calls_of(&b, "maxpool") == 1);
         close_bench(&b);
     }
+}
+
+/* The candidate of that name of the stage of a convolution. */
+static const tw_candidate *candidate_of(const bench *b, const char *name)
+{
+    for (int s = 0; s < b->recipe->n_stages; s++)
+        for (int i = 0; i < b->recipe->stage[s].n_candidates; i++)
+            if (strcmp(b->recipe->stage[s].candidate[i]->name, name) == 0)
+                return b->recipe->stage[s].candidate[i];
+    return NULL;
+}
+
+/* A maxpool behind a convolution is a part of its stage: of its kernel, or with the convolution's
+ * result in a workspace. */
+static void a_pool_follows_its_convolution(void)
+{
+    bench b;
+    static const char head[] = "thalweg 1\nx = input f32[n,9,9,3]\n"
+                               "c = conv2d(x) filters=4 kernel=2 bias=no\n";
+    char model[300];
+    snprintf(model, sizeof model, "%sp = maxpool2d(c)\nloss = reduce_mean(p)\n", head);
+    CHECK_OK(plan(&b, model, "p", TW_FAMILY_SIMD), b.error);
+    CHECK(b.recipe->n_stages == 1 && calls_of(&b, "convolution") == 2);
+    CHECK_HAS(b.text.data, "(convolution_pool_simd)");
+    CHECK(strstr(b.text.data, "pool.cl") == NULL && strstr(b.text.data, "which") == NULL);
+    const tw_candidate *one = candidate_of(&b, "convolution_pool_simd"),
+                       *two = candidate_of(&b, "convolution_simd");
+    CHECK(one && two && two->n_launches == one->n_launches + 1);
+    CHECK(b.recipe->tensor[two->workspace[two->n_workspaces - 1]].space == TW_SPACE_NONE);
+    close_bench(&b);
+    CHECK_OK(plan(&b, model, "p", TW_FAMILY_SIMT), b.error);
+    CHECK_HAS(b.text.data, "pool.cl:pool");
+    close_bench(&b);
+    CHECK_OK(plan(&b, model, NULL, TW_FAMILY_SIMD), b.error);
+    CHECK_HAS(b.text.data, "(convolution_pool_simd)");
+    close_bench(&b);
+    /* windows that overlap are another kernel's; what else reads the convolution needs its result
+     */
+    snprintf(model, sizeof model, "%sp = maxpool2d(c) stride=1\n", head);
+    CHECK_OK(plan(&b, model, "p", TW_FAMILY_SIMD), b.error);
+    CHECK_HAS(b.text.data, "(convolution_simd)");
+    CHECK_HAS(b.text.data, "pool.cl:pool");
+    close_bench(&b);
+    snprintf(model, sizeof model,
+             "%sp = maxpool2d(c)\nq = reduce_sum(c)\nr = reduce_sum(p)\ny = add(q, r)\n", head);
+    CHECK_OK(plan(&b, model, "y", TW_FAMILY_SIMD), b.error);
+    CHECK(calls_of(&b, "convolution") == 1 && calls_of(&b, "maxpool") == 1);
+    close_bench(&b);
+    CHECK_OK(plan(&b, model, "c", TW_FAMILY_SIMD), b.error);
+    CHECK(calls_of(&b, "convolution") == 1);
+    close_bench(&b);
 }
 
 /* ---- memory running out, at each allocation in turn ---- */
@@ -517,10 +568,10 @@ static void each_allocation_may_fail(void)
     CHECK(failures > 50);
 }
 
-TESTS(T(pools_come_first), T(attention_takes_memory_linear_in_the_length),
-      T(attention_says_what_does_not_fit), T(a_chain_is_one_launch),
-      T(without_fusion_each_call_is_a_launch), T(bias_and_activation_follow_the_product),
-      T(an_activations_gradient_goes_where_dy_is_made),
+TESTS(T(pools_come_first), T(a_pool_follows_its_convolution),
+      T(attention_takes_memory_linear_in_the_length), T(attention_says_what_does_not_fit),
+      T(a_chain_is_one_launch), T(without_fusion_each_call_is_a_launch),
+      T(bias_and_activation_follow_the_product), T(an_activations_gradient_goes_where_dy_is_made),
       T(random_numbers_are_made_where_they_are_used), T(a_view_costs_nothing),
       T(an_output_that_is_an_input_is_copied), T(gradients_lie_as_parameters_do),
       T(frozen_parameters_have_no_gradient), T(packed_weights_are_kept_in_inference_only),
