@@ -48,6 +48,10 @@ enum {
     TW_OP_TAILED = 16, /* with TW_OP_EPILOGUE: a call with TW_OP_TAIL that alone reads result 0 may be
                           computed in the same stage, and by the same kernel */
     TW_OP_TAIL = 32,   /* with TW_OP_EPILOGUE: of one input; offers one candidate for each family */
+    TW_OP_ORDERED = 64, /* elementwise; a larger input makes no smaller result, to the bit, where no
+                           attribute is below 0 */
+    TW_OP_LARGEST = 128, /* result 0: the largest of some of input 0's elements, of the same place in
+                            the last dimension; other results say which */
 };
 
 /* What a leaf (TW_OP_LEAF) is, for kernels that compute it in place. */

@@ -369,6 +369,12 @@ enum {
 #undef EW
     ROWS
 };
+enum {
+#define EW(name, ...) FLAGS_##name = 0,
+#define EW_ORDERED(name, ...) FLAGS_##name = TW_OP_ORDERED,
+#include "../../cl/elementwise.def"
+#undef EW
+};
 #define DERIVATIVE(row_name, which, ...)                                                           \
     {                                                                                              \
         .name = #row_name "_d" #which,                                                             \
@@ -383,6 +389,7 @@ enum {
       .inputs = INPUTS_##n_inputs,                                                                 \
       .results = "y",                                                                              \
       .attributes = params,                                                                        \
+      .flags = FLAGS_##row_name,                                                                   \
       .row = 1 + 4 * INDEX_##row_name,                                                             \
       .infer = row_infer,                                                                          \
       .grad = row_grad,                                                                            \

@@ -466,8 +466,8 @@ static void global_expand(tw_graph *g, const tw_call *call, bool training, tw_no
                                          .expand = expand_hook}
 
 PRIMITIVE(maxpool, "maxpool", "the largest value of each window, and its number in it", "x",
-          "y which", pool_attributes, TW_OP_TAIL, pool_infer, maxpool_grad, maxpool_host,
-          maxpool_slack);
+          "y which", pool_attributes, TW_OP_TAIL | TW_OP_LARGEST, pool_infer, maxpool_grad,
+          maxpool_host, maxpool_slack);
 PRIMITIVE(maxpool_dx, "maxpool_dx", "gradient of maxpool", "dy which", "dx", dx_attributes, 0,
           dx_infer, NULL, maxpool_dx_host, NULL);
 PRIMITIVE(avgpool, "avgpool", "the mean of each window's pixels inside the image", "x", "y",

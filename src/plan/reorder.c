@@ -18,6 +18,12 @@ typedef struct content {
     int data; /* which of them is handed from call to call */
 } content;
 
+/* A call before the maxpool that keeps the order of one of its inputs. */
+typedef struct ordered {
+    tw_call *call;
+    int data;
+} ordered;
+
 /* How many read the node. */
 static int count_uses(const tw_graph *graph, const tw_node *node)
 {
@@ -46,26 +52,30 @@ static bool is_row(const tw_node *node, const tw_shape *shape)
            (node->shape.rank == 1 && tw_dim_equal(count, shape->dim[shape->rank - 1]));
 }
 
-/* The input that such a call keeps the order of; -1: it is no such call. */
+/* The input that the call keeps the order of, all others being the same for all pixels; -1: it is
+ * no such call. */
 static int ordered_input(const tw_call *call)
 {
-    const char *name = call->op->name;
     const tw_shape *shape = &call->result[0]->shape;
-    if (strcmp(name, "relu") == 0 || strcmp(name, "relu6") == 0)
-        return 0;
-    if (strcmp(name, "leaky_relu") == 0)
-        return tw_attr_float(call, "alpha") >= 0 ? 0 : -1;
-    if (strcmp(name, "add") != 0)
+    int data = -1, rows = 0;
+    if (!(call->op->flags & TW_OP_ORDERED))
         return -1;
-    for (int i = 0; i < 2; i++)
-        if (tw_shape_equal(&call->input[i]->shape, shape) && is_row(call->input[1 - i], shape))
-            return i;
-    return -1;
+    for (const tw_attribute *a = call->op->attributes; a && a->name; a++)
+        if (a->type == TW_ATTR_FLOAT && !(tw_attr_float(call, a->name) >= 0))
+            return -1;
+    for (int i = 0; i < call->n_inputs; i++) {
+        const bool whole = tw_shape_equal(&call->input[i]->shape, shape);
+        if (whole && data < 0)
+            data = i;
+        else
+            rows += is_row(call->input[i], shape);
+    }
+    return rows == call->n_inputs - 1 ? data : -1;
 }
 
 /* The calls between the maxpool and what it is to read, the last first; returns how many. */
 static int collect(const tw_graph *graph, const tw_call *pool, tw_node *const *roots, int n_roots,
-                   tw_call **between)
+                   ordered *between)
 {
     int count = 0;
     for (tw_node *node = pool->input[0]; count < MOST; count++) {
@@ -74,15 +84,16 @@ static int collect(const tw_graph *graph, const tw_call *pool, tw_node *const *r
         if (data < 0 || node->type != TW_F32 || call->input[data]->type != TW_F32 ||
             is_root(node, roots, n_roots) || count_uses(graph, node) > 1)
             break;
-        between[count] = call;
+        between[count] = (ordered){call, data};
         node = call->input[data];
     }
     return count;
 }
 
-static content content_of(const tw_call *call, int data)
+static content content_of(const ordered *o)
 {
-    return (content){call->op, call->attr, call->n_inputs, call->input, data};
+    const tw_call *call = o->call;
+    return (content){call->op, call->attr, call->n_inputs, call->input, o->data};
 }
 
 static void put(tw_call *call, const content *c, tw_node *data)
@@ -95,27 +106,30 @@ static void put(tw_call *call, const content *c, tw_node *data)
 }
 
 /* Gives each call what the one before it computed, the first the pooling. */
-static tw_status rotate(tw_graph *graph, tw_call *pool, tw_call *const *between, int count,
+static tw_status rotate(tw_graph *graph, tw_call *pool, const ordered *between, int count,
                         tw_error *error)
 {
-    tw_call *last = between[count - 1]; /* in the graph the first of them */
-    tw_node *data = last->input[ordered_input(last)];
-    content carried = content_of(pool, 0);
+    const ordered last = {pool, 0};
+    tw_call *first = between[count - 1].call;
+    tw_node *data = first->input[between[count - 1].data];
+    content carried = content_of(&last);
     const char *name = tw_arena_printf(&graph->arena, "%s/maxpool", pool->name);
     if (!name)
         return tw_fail_memory(error);
     for (int i = count; i >= 0; i--) {
-        tw_call *call = i ? between[i - 1] : pool;
-        const content next = content_of(call, i ? ordered_input(call) : 0);
-        put(call, &carried, data);
-        data = call->result[0];
+        const ordered *o = i ? &between[i - 1] : &last;
+        const content next = content_of(o);
+        put(o->call, &carried, data);
+        data = o->call->result[0];
         data->shape = pool->result[0]->shape;
         carried = next;
     }
-    last->name = name;
-    last->result[1] = pool->result[1];
-    last->result[1]->call = last;
-    last->n_results = 2;
+    first->name = name;
+    for (int k = 1; k < pool->n_results; k++) {
+        first->result[k] = pool->result[k];
+        first->result[k]->call = first;
+    }
+    first->n_results = pool->n_results;
     pool->n_results = 1;
     return TW_OK;
 }
@@ -123,10 +137,9 @@ static tw_status rotate(tw_graph *graph, tw_call *pool, tw_call *const *between,
 tw_status tw_plan_reorder(tw_graph *graph, tw_node *const *roots, int n_roots, tw_error *error)
 {
     for (tw_call *call = graph->first; call; call = call->next) {
-        tw_call *between[MOST];
-        const int count = strcmp(call->op->name, "maxpool") == 0
-                              ? collect(graph, call, roots, n_roots, between)
-                              : 0;
+        ordered between[MOST];
+        const int count =
+            call->op->flags & TW_OP_LARGEST ? collect(graph, call, roots, n_roots, between) : 0;
         if (count)
             TW_TRY(rotate(graph, call, between, count, error));
     }

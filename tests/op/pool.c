@@ -20,6 +20,7 @@ OP_TESTS("pool",
     {"relu(x); y = maxpool2d", "x f32[n,4,6,18] distinct=yes away=0"},
     {"leaky_relu(x) alpha=0.1; y = maxpool2d size=3 stride=2", "x f32[n,5,7,17] distinct=yes away=0"},
     {"add(b, x); y = maxpool2d", "x f32[n,4,6,17] distinct=yes; b f32[17]"},
+    {"a = add(x, b); e = add(c, a); relu(e); y = maxpool2d", "x f32[n,4,4,3] distinct=yes; b f32[3]; c f32[3]", .no_gradient = 1},
     {"add(x, b); relu6; y = maxpool2d padding=same", "x f32[n,5,5,3] distinct=yes; b f32[1]", .no_gradient = 1},
     /* behind a convolution, in its kernel: windows that end before the image does, several tiles in a row, padding
      * left out or copied, groups, parts of vectors, and exact ties */
