@@ -18,6 +18,7 @@ OP_TESTS("alternatives",
          ALL("conv2d filters=36 kernel=3 padding=same", "x f32[n,6,13,5]"),
          ALL("conv2d filters=24 kernel=3 stride=2 padding=same", "x f32[n,9,11,9]"),
          ALL("conv2d filters=40 kernel=3 groups=2 padding=same", "x f32[n,5,6,6]"),
+         ALL("conv2d filters=20 kernel=3; y = maxpool2d", "x f32[n,7,31,3]"),
          /* Winograd's */
          ALL("conv2d filters=33 kernel=3 padding=same", "x f32[n,9,11,17]"),
          ALL("conv2d filters=64 kernel=3 padding=same", "x f32[n,5,6,64]"))
