@@ -44,12 +44,12 @@ TW_ENTRY KERNEL(cross_entropy)(TW_N, LOSS_INPUTS EPILOGUE_PARAMS)
             float16 v[COLUMNS];
 #if COLUMNS == 16
             TILE_UNROLL for (int k = 0; k < 16; k++) v[k] = LOAD(16, logits, at + k * pitch);
-            TILE_TRANSPOSE_SQUARE(v);
+            TILE_TRANSPOSE_SQUARE(float16, v);
 #else
             TILE_UNROLL for (int k = 0; k < 4; k++)
                 v[k] = (float16)(LOAD(4, logits, at + k * pitch), LOAD(4, logits, at + (k + 4) * pitch),
                                  LOAD(4, logits, at + (k + 8) * pitch), LOAD(4, logits, at + (k + 12) * pitch));
-            TILE_TRANSPOSE_QUARTERS(v);
+            TILE_TRANSPOSE_QUARTERS(float16, v);
 #endif
             TILE_UNROLL for (int k = 0; k < COLUMNS; k++)
             {
@@ -88,7 +88,7 @@ TW_ENTRY KERNEL(cross_entropy)(TW_N, LOSS_INPUTS EPILOGUE_PARAMS)
             float16 v[16];
             TILE_UNROLL for (int k = 0; k < 16; k++)
                 v[k] = x[block + k] * scale - select(off, on, chosen == block + k);
-            TILE_TRANSPOSE_SQUARE(v);
+            TILE_TRANSPOSE_SQUARE(float16, v);
             TW_ROLLED
             for (int k = from; k < to; k++) {
                 const int at = (base + k) * AXIS + block;

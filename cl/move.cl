@@ -51,33 +51,6 @@
     MOVE_AXIS(6, i6)
 
 #if TILED
-// Row k of the outcome is made of rows k / 2 and k / 2 + 8, their elements in turn: after four times it is column k.
-#define MOVE_LOW(a, b)                                                                             \
-    (VALUEV(16))(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6,     \
-                 b.s6, a.s7, b.s7)
-#define MOVE_HIGH(a, b)                                                                            \
-    (VALUEV(16))(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se,     \
-                 b.se, a.sf, b.sf)
-#define MOVE_PAIR(to, from, k)                                                                     \
-    const VALUEV(16) to##_##k = MOVE_LOW(from[k], from[k + 8]);                                    \
-    const VALUEV(16) to##h##_##k = MOVE_HIGH(from[k], from[k + 8])
-#define MOVE_KEEP(to, k)                                                                           \
-    v[2 * k] = to##_##k;                                                                           \
-    v[2 * k + 1] = to##h##_##k
-#define MOVE_EIGHT(X, ...)                                                                         \
-    X(__VA_ARGS__, 0);                                                                             \
-    X(__VA_ARGS__, 1);                                                                             \
-    X(__VA_ARGS__, 2);                                                                             \
-    X(__VA_ARGS__, 3);                                                                             \
-    X(__VA_ARGS__, 4);                                                                             \
-    X(__VA_ARGS__, 5);                                                                             \
-    X(__VA_ARGS__, 6);                                                                             \
-    X(__VA_ARGS__, 7)
-#define MOVE_STAGE                                                                                 \
-    {                                                                                              \
-        MOVE_EIGHT(MOVE_PAIR, t, v);                                                               \
-        MOVE_EIGHT(MOVE_KEEP, t);                                                                  \
-    }
 #define MOVE_PLACE(d) place += i##d * PLACE##d
 
 TW_ENTRY KERNEL(move)(TW_N, TW_IN(x) EPILOGUE_PARAMS)
@@ -101,10 +74,9 @@ TW_ENTRY KERNEL(move)(TW_N, TW_IN(x) EPILOGUE_PARAMS)
                 VALUEV(16) v[16];
                 for (int k = 0; k < 16; k++)
                     v[k] = LOAD(16, x, from + k * STEP7 * STRIDE7);
-                MOVE_STAGE
-                MOVE_STAGE
-                MOVE_STAGE
-                MOVE_STAGE
+                // the next elements of these rows but 16, which no cache foresees where there are so many rows
+                TILE_UNROLL for (int k = 0; k < 16; k++) TW_PREFETCH(x, from + k * STEP7 * STRIDE7 + 32);
+                TILE_TRANSPOSE_SQUARE(VALUEV(16), v);
                 for (int k = 0; k < 16; k++) {
                     const int at = to + k * PLACE_STRIDE;
 #if VECTOR

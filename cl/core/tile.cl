@@ -88,7 +88,7 @@
             TILE_ROUND(v);                                                                                            \
     } while (0)
 
-// Transposes the quarters of v[4], four vectors of 16: four by four elements each, in registers. Where quarter q of v[k] is row
+// Transposes the quarters of v[4], four vectors T of 16: four by four elements each, in registers. Where quarter q of v[k] is row
 // k + 4 q of 16, v[k] becomes column k; and the other way round. Compilers find no such order among components by
 // themselves (PoCL's: ten times as many instructions).
 #ifdef __clang__
@@ -100,27 +100,27 @@
 #define TILE_QUARTERS_HIGH(a, b) TILE_SHUFFLE(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
 #define TILE_QUARTERS_FRONT(a, b) TILE_SHUFFLE(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
 #define TILE_QUARTERS_BACK(a, b) TILE_SHUFFLE(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
-#define TILE_TRANSPOSE_QUARTERS(v)                                                                                    \
+#define TILE_TRANSPOSE_QUARTERS(T, v)                                                                                 \
     do {                                                                                                              \
-        const float16 tile_a = TILE_QUARTERS_LOW((v)[0], (v)[1]), tile_b = TILE_QUARTERS_HIGH((v)[0], (v)[1]);        \
-        const float16 tile_c = TILE_QUARTERS_LOW((v)[2], (v)[3]), tile_d = TILE_QUARTERS_HIGH((v)[2], (v)[3]);        \
+        const T tile_a = TILE_QUARTERS_LOW((v)[0], (v)[1]), tile_b = TILE_QUARTERS_HIGH((v)[0], (v)[1]);              \
+        const T tile_c = TILE_QUARTERS_LOW((v)[2], (v)[3]), tile_d = TILE_QUARTERS_HIGH((v)[2], (v)[3]);              \
         (v)[0] = TILE_QUARTERS_FRONT(tile_a, tile_c);                                                                 \
         (v)[1] = TILE_QUARTERS_BACK(tile_a, tile_c);                                                                  \
         (v)[2] = TILE_QUARTERS_FRONT(tile_b, tile_d);                                                                 \
         (v)[3] = TILE_QUARTERS_BACK(tile_b, tile_d);                                                                  \
     } while (0)
-// Transposes v[16], 16 vectors of 16: whole quarters change places as elements do above.
+// Transposes v[16], 16 vectors T of 16: whole quarters change places as elements do above.
 #define TILE_QUARTERS_EVEN(a, b) TILE_SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
 #define TILE_QUARTERS_ODD(a, b) TILE_SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
-#define TILE_TRANSPOSE_SQUARE(v)                                                                                      \
+#define TILE_TRANSPOSE_SQUARE(T, v)                                                                                   \
     do {                                                                                                              \
-        TILE_UNROLL for (int tile_k = 0; tile_k < 16; tile_k += 4) TILE_TRANSPOSE_QUARTERS(v + tile_k);               \
+        TILE_UNROLL for (int tile_k = 0; tile_k < 16; tile_k += 4) TILE_TRANSPOSE_QUARTERS(T, v + tile_k);            \
         TILE_UNROLL for (int tile_k = 0; tile_k < 4; tile_k++)                                                        \
         {                                                                                                             \
-            const float16 tile_p = TILE_QUARTERS_EVEN(v[tile_k], v[tile_k + 4]);                                      \
-            const float16 tile_q = TILE_QUARTERS_ODD(v[tile_k], v[tile_k + 4]);                                       \
-            const float16 tile_r = TILE_QUARTERS_EVEN(v[tile_k + 8], v[tile_k + 12]);                                 \
-            const float16 tile_s = TILE_QUARTERS_ODD(v[tile_k + 8], v[tile_k + 12]);                                  \
+            const T tile_p = TILE_QUARTERS_EVEN(v[tile_k], v[tile_k + 4]);                                            \
+            const T tile_q = TILE_QUARTERS_ODD(v[tile_k], v[tile_k + 4]);                                             \
+            const T tile_r = TILE_QUARTERS_EVEN(v[tile_k + 8], v[tile_k + 12]);                                       \
+            const T tile_s = TILE_QUARTERS_ODD(v[tile_k + 8], v[tile_k + 12]);                                        \
             v[tile_k] = TILE_QUARTERS_EVEN(tile_p, tile_r);                                                           \
             v[tile_k + 4] = TILE_QUARTERS_EVEN(tile_q, tile_s);                                                       \
             v[tile_k + 8] = TILE_QUARTERS_ODD(tile_p, tile_r);                                                        \

@@ -108,6 +108,9 @@ struct tw_operator {
     /* Proofs of kernels draw real inputs from [-1, 1), or from [-range, range) with the range that
      * this hook gives for an input: where a result feeds back on itself, so that rounding grows. */
     double (*range)(const tw_call *call, int input);
+    /* How many elements of result 0 lie in one run as its kernels write them; NULL: the last axis.
+     * What is written past the caches should be whole lines. */
+    tw_dim (*run)(const tw_call *call);
     /* Adds candidates to the site, best first for its caps (op/site.h). */
     void (*variants)(struct tw_site *site);
 };

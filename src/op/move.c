@@ -4,8 +4,8 @@
 #include "op/expr.h"
 #include <stdio.h>
 
-#define ALONG 32      /* elements of the last axis that a work-item transposes, and ... */
-#define ACROSS 256    /* of the axis along which neighbours in x lie: long runs are read */
+#define TILE 8192     /* elements that a work-item transposes, and ... */
+#define ACROSS 4096   /* at most of the axis along which neighbours in x lie: long runs are read */
 #define LEAST_TILE 16 /* size of an axis from which tiles pay */
 
 static bool axis_is_plain(const tw_move *m, int d)
@@ -87,9 +87,11 @@ static tw_dim define_tiles(tw_site *site, tw_launch *launch, tw_move *m, int axi
     }
     tw_launch_define_dim(site, launch, "TILES", m->size[axis]);
     tw_launch_define_dim(site, launch, "PLACE_STRIDE", stride[axis]);
-    tw_launch_define(site, launch, "ALONG", ALONG);
+    const int64_t across = TW_MIN(tw_dim_nominal(m->size[axis]), ACROSS);
+    const int64_t along = TW_MAX(16, TILE / across / 16 * 16);
+    tw_launch_define(site, launch, "ALONG", along);
     tw_launch_define(site, launch, "ACROSS", ACROSS);
-    tw_launch_global(launch, 0, m->size[m->rank - 1], ALONG, 1);
+    tw_launch_global(launch, 0, m->size[m->rank - 1], along, 1);
     tw_launch_global(launch, 1, m->size[axis], ACROSS, 1);
     tw_launch_global(launch, 2, rows, 1, 1);
     m->size[axis] = TW_DIM(1);

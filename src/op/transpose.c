@@ -82,6 +82,18 @@ static void transpose_variants(tw_site *site)
     tw_move_candidate(site, m);
 }
 
+/* The last axes of the result that follow one another in x as well are walked through as one. */
+static tw_dim transpose_run(const tw_call *call)
+{
+    const tw_shape *y = &call->result[0]->shape;
+    int64_t perm[TW_MAX_RANK];
+    permutation(call, y->rank, perm);
+    int d = y->rank - 1;
+    while (d > 0 && perm[d - 1] + 1 == perm[d])
+        d--;
+    return tw_shape_span(y, TW_MAX(d, 0), y->rank);
+}
+
 static const tw_operator transpose = {
     .name = "transpose",
     .doc = "axes in another order",
@@ -92,6 +104,7 @@ static const tw_operator transpose = {
     .infer = transpose_infer,
     .grad = transpose_grad,
     .host = transpose_host,
+    .run = transpose_run,
     .variants = transpose_variants,
 };
 

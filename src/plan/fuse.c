@@ -358,6 +358,14 @@ static bool may_overwrite(const tw_making *m, const tw_group *g)
     return false;
 }
 
+/* Elements that lie in one run as the group's kernel writes them, at the plan's batch. */
+static int64_t written_run(const tw_making *m, const tw_group *g, const tw_shape *shape)
+{
+    if (g->anchor && g->anchor->op->run && tw_expr_linear(g->expr))
+        return tw_dim_at(g->anchor->op->run(g->anchor), m->recipe->batch);
+    return shape->rank ? tw_dim_at(shape->dim[shape->rank - 1], m->recipe->batch) : 1;
+}
+
 /* Whether what a group stores is to be written past the caches: whoever reads it next will not find
  * it there. Two cases cost more than they save: rows that do not begin at whole lines, since parts
  * of lines are left to be written (softmax_cross_entropy_dx of 16384x1000: 4.3 ms, 6.1), and lines
@@ -368,10 +376,9 @@ static bool streams(const tw_making *m, const tw_group *g, const tw_shape *shape
     const int64_t line = 64 / sizeof(float);
     const uint64_t count = (uint64_t)tw_dim_at(tw_shape_count(shape), m->recipe->batch);
     const bool one_run = !g->anchor && tw_expr_linear(g->expr);
-    const int64_t columns = shape->rank ? shape->dim[shape->rank - 1].scale : 1;
     return caps->family == TW_FAMILY_SIMD && caps->stream &&
-           count * sizeof(float) >= caps->stream && (one_run || columns % line == 0) &&
-           (g->anchor || !may_overwrite(m, g));
+           count * sizeof(float) >= caps->stream &&
+           (one_run || written_run(m, g, shape) % line == 0) && (g->anchor || !may_overwrite(m, g));
 }
 
 static void add_stores(tw_making *m, tw_group *g)
