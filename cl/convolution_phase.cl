@@ -4,8 +4,15 @@
 // phase by TILE_WIDTH channels.
 //
 // dy [n,OH,PW,CO]: each row between zeros, so that pixel 0 stands at LEFT (convolution_pad.cl). w: packed by
-// convolution_pack.cl with FLIP 2. Groups: (group and block of channels, row of dx, image and phase).
+// convolution_pack.cl with FLIP 2. PARTS: groups times blocks of channels. Groups: (row of dx, image).
 #define PIXEL(i) ((i)*CO)
+
+// A single tap is soon summed: the pixels that come next are asked for meanwhile.
+#if KH * KW == 1
+#define FETCH_AHEAD(ROWS, a, c) TW_PREFETCH(dy, (a) + (ROWS) * (CO + (c)))
+#else
+#define FETCH_AHEAD(ROWS, a, c)
+#endif
 
 // `ROWS` pixels of the phase, from number `left` on, of which those from `begin` on are stored.
 #define PHASE_TILE(ROWS, left, begin)                                                                                 \
@@ -20,9 +27,11 @@
                 if (u % SX != 0)                                                                                      \
                     continue;                                                                                         \
                 const int a = ((image * OH + oy) * PW + LEFT + u / SX + (left)) * CO + group * COG;                   \
-                const int b = ((tw_group(0) * KH + ky) * KW + kx) * (COG * TILE_WIDTH);                               \
-                for (int c = 0; c < COG; c++)                                                                         \
+                const int b = ((part * KH + ky) * KW + kx) * (COG * TILE_WIDTH);                                      \
+                for (int c = 0; c < COG; c++) {                                                                       \
+                    FETCH_AHEAD(ROWS, a, c);                                                                          \
                     TILE_STEP(acc, ROWS, dy, a + c, PIXEL, w, b + c * TILE_WIDTH);                                    \
+                }                                                                                                     \
             }                                                                                                         \
         }                                                                                                             \
         TILE_END(acc, ROWS, out)                                                                                      \
@@ -38,16 +47,19 @@ TW_ENTRY KERNEL(convolution_phase)(TW_N, TW_IN(dy), TW_IN(w) EPILOGUE_PARAMS)
 {
     USE_IN(dy);
     USE_IN(w);
-    const int block = tw_group(0) % BLOCKS, group = tw_group(0) / BLOCKS;
-    const int iy = tw_group(1), image = tw_group(2) / SX, phase = tw_group(2) % SX;
-    const int pixels = (W - phase + SX - 1) / SX;
-    if (pixels >= TC) {
-        for (int begin = 0; begin < pixels; begin += TC) {
-            const int left = min(begin, pixels - TC);
-            PHASE_TILE(TC, left, begin);
+    const int iy = tw_group(0), image = tw_group(1);
+    TILE_LOOP for (int k = 0; k < PARTS * SX; k++)
+    {
+        const int part = k / SX, phase = k % SX, block = part % BLOCKS, group = part / BLOCKS;
+        const int pixels = (W - phase + SX - 1) / SX;
+        if (pixels >= TC) {
+            for (int begin = 0; begin < pixels; begin += TC) {
+                const int left = min(begin, pixels - TC);
+                PHASE_TILE(TC, left, begin);
+            }
+        } else {
+            for (int q = 0; q < pixels; q++)
+                PHASE_TILE(1, q, q);
         }
-    } else {
-        for (int q = 0; q < pixels; q++)
-            PHASE_TILE(1, q, q);
     }
 }

@@ -29,9 +29,6 @@ void tw_depthwise_dw_simd(tw_site *site, const tw_convolution *c)
     const tw_tile tile = tw_tile_columns(site->caps, 1, true);
     const int64_t pitch = tw_ceil_divide(c->ci, tile.vw) * tile.vw;
     const int slabs = tw_split(site->caps, 1, tw_dim_nominal(c->images) * c->oh);
-    const int64_t left = TW_MIN(tw_ceil_divide(c->pad[1], c->stride[1]), c->ow);
-    const int64_t reach = c->w - 1 + c->pad[1] - (c->kw - 1) * c->dilation[1];
-    const int64_t right = TW_MIN(tw_floor_divide(reach, c->stride[1]) + 1, c->ow);
     tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "depthwise_dw_simd");
     const int part = tw_candidate_workspace(site, candidate, TW_F32,
                                             TW_DIM(slabs * c->kh * c->kw * pitch), "partial sums");
@@ -42,8 +39,7 @@ void tw_depthwise_dw_simd(tw_site *site, const tw_convolution *c)
     tw_launch_define_dim(site, l, "IMAGES", c->images);
     tw_launch_define(site, l, "VW", tile.vw);
     tw_launch_define(site, l, "RUN", DEPTHWISE_PIXELS);
-    tw_launch_define(site, l, "LEFT", left);
-    tw_launch_define(site, l, "RIGHT", TW_MAX(left, right));
+    tw_define_inside(site, l, c);
     tw_launch_define(site, l, "SLABS", slabs);
     tw_launch_define(site, l, "PITCH", pitch);
     tw_launch_in(site, l, "x", site->in[0], tw_site_in_type(site, 0));

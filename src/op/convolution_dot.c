@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The candidate for convolutions to few channels, forward and by x (cl/convolution_dot.cl).
+// The candidates for convolutions to few channels: forward and by x (cl/convolution_dot.cl), and by
+// the weight (cl/convolution_dw_dot.cl).
 #include "op/convolution_launch.h"
 #include "op/expr.h"
 
@@ -71,4 +72,64 @@ void tw_convolution_dot_simd(tw_site *site, const tw_convolution *c, bool by_x)
         tw_launch_epilogue(site, l, linear ? (unsigned)vw | 1u : 1);
     tw_launch_global(l, 0, TW_DIM(by_x ? c->h : c->oh), 1, 1);
     tw_launch_global(l, 1, c->images, 1, 1);
+}
+
+/* ---- by the weight ---- */
+
+/* Sums that a row of taps and nv vectors of channels keep in registers. */
+static int64_t row_sums(const tw_convolution *c, int64_t nv)
+{
+    return c->kw * c->co * nv;
+}
+
+static int64_t most_sums(const tw_caps *caps)
+{
+    return caps->registers >= 32 ? 24 : 12;
+}
+
+bool tw_convolution_dw_dot_fits(const tw_site *site, const tw_convolution *c)
+{
+    const int vw = width(site->caps, c->ci);
+    return c->groups == 1 && vw && 2 * c->co <= vw && row_sums(c, 1) <= most_sums(site->caps);
+}
+
+/* Vectors of channels that go together: as many as the registers hold, at most 4. */
+static int64_t choose_vectors(const tw_caps *caps, const tw_convolution *c, int vw)
+{
+    int64_t nv = 4;
+    while (nv > 1 && (c->ci / vw % nv || row_sums(c, nv) > most_sums(caps)))
+        nv--;
+    return nv;
+}
+
+void tw_convolution_dw_dot_simd(tw_site *site, const tw_convolution *c)
+{
+    const int vw = width(site->caps, c->ci);
+    const int64_t taps = c->kh * c->kw;
+    const int slabs = tw_split(site->caps, 1, tw_dim_nominal(c->images) * c->oh);
+    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_dw_dot");
+    const int part = tw_candidate_workspace(site, candidate, TW_F32,
+                                            TW_DIM(slabs * taps * c->ci * c->co), "partial sums");
+    tw_launch *l =
+        tw_candidate_launch(site, candidate, "convolution_dw_dot.cl", "convolution_dw_dot");
+    tw_define_steps(site, l, c);
+    tw_define_plane(site, l, (tw_plane){c->h, c->w}, c->pad[0], c->pad[1]);
+    tw_define_inside(site, l, c);
+    tw_launch_define_dim(site, l, "IMAGES", c->images);
+    tw_launch_define(site, l, "VW", vw);
+    tw_launch_define(site, l, "NV", choose_vectors(site->caps, c, vw));
+    tw_launch_define(site, l, "SLABS", slabs);
+    tw_launch_in(site, l, "x", site->in[0], tw_site_in_type(site, 0));
+    tw_launch_in(site, l, "dy", site->in[1], tw_site_in_type(site, 1));
+    tw_launch_out(site, l, "part", part, TW_F32);
+    tw_launch_global(l, 0, TW_DIM(slabs), 1, 1);
+    tw_launch *sum = tw_candidate_launch(site, candidate, "slab_turn.cl", "slab_turn");
+    tw_launch_define(site, sum, "VW", vw);
+    tw_launch_define(site, sum, "SLABS", slabs);
+    tw_launch_define(site, sum, "ROWS", taps);
+    tw_launch_define(site, sum, "COLUMNS", c->co);
+    tw_launch_define(site, sum, "DEPTH", c->ci);
+    tw_launch_in(site, sum, "part", part, TW_F32);
+    tw_launch_epilogue(site, sum, 1);
+    tw_launch_global(sum, 0, TW_DIM(taps), 1, 1);
 }

@@ -215,13 +215,13 @@ static void phase_simd(tw_site *site, const tw_convolution *c, int tc, int nv,
     tw_launch_define(site, l, "TC", tc);
     tw_launch_define(site, l, "PW", to.w);
     tw_launch_define(site, l, "LEFT", -first);
+    tw_launch_define(site, l, "PARTS", c->groups * tile.blocks);
     tw_launch_in(site, l, "dy", dy, type);
     tw_launch_in(site, l, "w", w, TW_F32);
     if (l)
         tw_launch_epilogue(site, l, tw_tile_widths(&tile));
-    tw_launch_global(l, 0, TW_DIM(c->groups * tile.blocks), 1, 1);
-    tw_launch_global(l, 1, TW_DIM(c->h), 1, 1);
-    tw_launch_global(l, 2, tw_dim_multiply(c->images, TW_DIM(c->stride[1])), 1, 1);
+    tw_launch_global(l, 0, TW_DIM(c->h), 1, 1);
+    tw_launch_global(l, 1, c->images, 1, 1);
 }
 
 static void phases_simd(tw_site *site, const tw_convolution *c)
@@ -380,6 +380,8 @@ void tw_convolution_dw_variants(tw_site *site)
         pointwise(site, &c, TW_CONVOLUTION_DW);
         return;
     }
+    if (!is_depthwise(&c) && tw_convolution_dw_dot_fits(site, &c))
+        tw_convolution_dw_dot_simd(site, &c);
     if (is_depthwise(&c))
         tw_depthwise_dw_simd(site, &c);
     else

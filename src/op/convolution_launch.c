@@ -42,6 +42,15 @@ void tw_define_plane(tw_site *site, tw_launch *l, tw_plane size, int64_t top, in
     tw_launch_define(site, l, "PL", left);
 }
 
+void tw_define_inside(tw_site *site, tw_launch *l, const tw_convolution *c)
+{
+    const int64_t left = TW_MIN(tw_ceil_divide(c->pad[1], c->stride[1]), c->ow);
+    const int64_t reach = c->w - 1 + c->pad[1] - (c->kw - 1) * c->dilation[1];
+    const int64_t right = TW_MIN(tw_floor_divide(reach, c->stride[1]) + 1, c->ow);
+    tw_launch_define(site, l, "LEFT", left);
+    tw_launch_define(site, l, "RIGHT", TW_MAX(left, right));
+}
+
 int tw_emit_pad(tw_site *site, tw_candidate *candidate, const tw_padding *p)
 {
     const tw_dim count = tw_dim_multiply(p->images, TW_DIM(p->to.h * p->to.w * p->groups * p->cp));

@@ -20,6 +20,9 @@ typedef struct tw_plane {
 /* The macros SY SX DY DX KH KW CI CO CIG COG OH OW, and H W PT PL. */
 void tw_define_steps(tw_site *site, tw_launch *l, const tw_convolution *c);
 void tw_define_plane(tw_site *site, tw_launch *l, tw_plane size, int64_t top, int64_t left);
+/* The macros LEFT RIGHT: pixels of a row of dy from LEFT to RIGHT - 1 have all taps in a row of x.
+ */
+void tw_define_inside(tw_site *site, tw_launch *l, const tw_convolution *c);
 
 /* A copy of x within zeros: `from` placed at (top, left) of `to`, each group's `cg` channels made
  * cp. */
@@ -42,6 +45,9 @@ void tw_depthwise_dw_simd(tw_site *site, const tw_convolution *c);
 /* To few channels, forward or by x; fits: whether it can, and is to stand before the others. */
 bool tw_convolution_dot_fits(const tw_site *site, const tw_convolution *c, bool by_x);
 void tw_convolution_dot_simd(tw_site *site, const tw_convolution *c, bool by_x);
+/* The same by the weight. */
+bool tw_convolution_dw_dot_fits(const tw_site *site, const tw_convolution *c);
+void tw_convolution_dw_dot_simd(tw_site *site, const tw_convolution *c);
 /* By the weight: direct and Winograd's, the faster one first. */
 void tw_convolution_sums_simd(tw_site *site, const tw_convolution *c);
 
