@@ -7,7 +7,8 @@
 
 #define COMMON                                                                                     \
     {"strides", TW_ATTR_INTS, "1", NULL, "vertical, horizontal"},                                  \
-        {"pads", TW_ATTR_INTS, "0", NULL, "zeros around x: top, left, bottom, right"},             \
+        {"pads", TW_ATTR_INTS, "0", NULL,                                                          \
+         "zeros around x: top, left, bottom, right; the last two below 0: pixels left out"},       \
         {"dilation", TW_ATTR_INTS, "1", NULL, "distance of taps: vertical, horizontal"},           \
     {                                                                                              \
         "groups", TW_ATTR_INT, "1", NULL, "parts of the channels that do not mix"                  \
@@ -26,7 +27,9 @@ static const tw_attribute dw_attributes[] = {
 static tw_status read_window(const tw_call *call, tw_convolution *c, tw_error *error)
 {
     TW_TRY(tw_ints_of(call, "strides", 2, 1, c->stride, error));
-    TW_TRY(tw_ints_of(call, "pads", 4, 0, c->pad, error));
+    TW_TRY(tw_ints_of(call, "pads", 4, INT32_MIN, c->pad, error));
+    if (c->pad[0] < 0 || c->pad[1] < 0)
+        return tw_fail(error, TW_ERROR_SHAPE, "pads= above and to the left must be at least 0");
     TW_TRY(tw_ints_of(call, "dilation", 2, 1, c->dilation, error));
     c->groups = tw_attr_int(call, "groups");
     if (c->groups < 1)
@@ -94,11 +97,19 @@ static tw_status read_sizes(const tw_call *call, tw_convolution_kind kind, tw_co
     return TW_OK;
 }
 
-void tw_convolution_of(const tw_call *call, tw_convolution_kind kind, tw_convolution *c)
+/* A call that infer has accepted, with its pads as they are written. */
+static void sizes_of(const tw_call *call, tw_convolution_kind kind, tw_convolution *c)
 {
     const tw_status status = read_sizes(call, kind, c, NULL);
     assert(status == TW_OK);
     (void)status;
+}
+
+void tw_convolution_of(const tw_call *call, tw_convolution_kind kind, tw_convolution *c)
+{
+    sizes_of(call, kind, c);
+    c->pad[2] = TW_MAX(c->pad[2], 0);
+    c->pad[3] = TW_MAX(c->pad[3], 0);
 }
 
 /* What must hold between the sizes that are known. */
@@ -209,7 +220,7 @@ static void convolution_grad(tw_graph *g, const tw_call *call, tw_node *const *d
                              const bool *wanted, tw_node **dx)
 {
     tw_convolution c;
-    tw_convolution_of(call, TW_CONVOLUTION, &c);
+    sizes_of(call, TW_CONVOLUTION, &c);
     if (wanted[0])
         dx[0] = emit_dx(g, &c, dy[0], call->input[1]);
     if (wanted[1])
@@ -220,7 +231,7 @@ static void dx_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const 
                     tw_node **dx)
 {
     tw_convolution c;
-    tw_convolution_of(call, TW_CONVOLUTION_DX, &c);
+    sizes_of(call, TW_CONVOLUTION_DX, &c);
     if (wanted[0])
         dx[0] = emit_y(g, &c, dy[0], call->input[1]);
     if (wanted[1])
@@ -231,11 +242,30 @@ static void dw_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const 
                     tw_node **dx)
 {
     tw_convolution c;
-    tw_convolution_of(call, TW_CONVOLUTION_DW, &c);
+    sizes_of(call, TW_CONVOLUTION_DW, &c);
     if (wanted[0])
         dx[0] = emit_dx(g, &c, call->input[1], dy[0]);
     if (wanted[1])
         dx[1] = emit_y(g, &c, call->input[0], dy[0]);
+}
+
+/* The last rows and columns of y are left out by less padding there, or less than none. A product
+ * of all pixels stays one. */
+static bool narrow(tw_call *call, const tw_shape *part)
+{
+    tw_convolution c;
+    sizes_of(call, TW_CONVOLUTION, &c);
+    if (c.kh * c.kw == 1 || part->rank != 4)
+        return false;
+    c.pad[2] -= (c.oh - part->dim[1].scale) * c.stride[0];
+    c.pad[3] -= (c.ow - part->dim[2].scale) * c.stride[1];
+    tw_attr *pads = &call->attr[tw_attr_get(call, "pads") - call->attr];
+    pads->given = true;
+    pads->count = 4;
+    for (int d = 0; d < 4; d++)
+        pads->list[d] = TW_DIM(c.pad[d]);
+    call->result[0]->shape = *part;
+    return true;
 }
 
 /* ---- references ---- */
@@ -339,6 +369,7 @@ static const tw_operator convolution = {
     .flags = TW_OP_EPILOGUE | TW_OP_TAILED | TW_OP_INTERNAL,
     .infer = convolution_infer,
     .grad = convolution_grad,
+    .narrow = narrow,
     .host = convolution_host,
     .cost = convolution_cost,
     .variants = tw_convolution_variants};

@@ -20,7 +20,7 @@ typedef struct tw_convolution {
     int64_t stride[2], pad[4], dilation[2];
 } tw_convolution;
 
-/* Reads a call whose infer has accepted it. */
+/* Reads a call whose infer has accepted it. Pads below 0 are 0: oh and ow say what is left out. */
 void tw_convolution_of(const tw_call *call, tw_convolution_kind kind, tw_convolution *c);
 
 /* Candidates. */

@@ -113,6 +113,15 @@ static tw_status dx_infer(tw_call *call, tw_error *error)
     (int)(p).size[0], (int)(p).size[1], (int)(p).stride[0], (int)(p).stride[1], (int)(p).pad[0],   \
         (int)(p).pad[1], (int)(p).pad[2], (int)(p).pad[3]
 
+/* Pixels behind the last windows are not read. */
+static void pool_reads(const tw_call *call, tw_shape *part)
+{
+    const pool p = pool_of(call);
+    *part = call->input[0]->shape;
+    part->dim[1].scale = TW_MIN(p.h, (p.oh - 1) * p.stride[0] + p.size[0] - p.pad[0]);
+    part->dim[2].scale = TW_MIN(p.w, (p.ow - 1) * p.stride[1] + p.size[1] - p.pad[1]);
+}
+
 static void maxpool_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted,
                          tw_node **dx)
 {
@@ -443,7 +452,7 @@ static void global_expand(tw_graph *g, const tw_call *call, bool training, tw_no
 }
 
 #define PRIMITIVE(variable, title, text, ports, made, table, more_flags, infer_hook, grad_hook,    \
-                  host_hook, slack_hook)                                                           \
+                  host_hook, reads_hook, slack_hook)                                               \
     static const tw_operator variable = {.name = title,                                            \
                                          .doc = text,                                              \
                                          .inputs = ports,                                          \
@@ -453,6 +462,7 @@ static void global_expand(tw_graph *g, const tw_call *call, bool training, tw_no
                                          .infer = infer_hook,                                      \
                                          .grad = grad_hook,                                        \
                                          .host = host_hook,                                        \
+                                         .reads = reads_hook,                                      \
                                          .slack = slack_hook,                                      \
                                          .cost = pool_cost,                                        \
                                          .variants = pool_variants}
@@ -467,13 +477,13 @@ static void global_expand(tw_graph *g, const tw_call *call, bool training, tw_no
 
 PRIMITIVE(maxpool, "maxpool", "the largest value of each window, and its number in it", "x",
           "y which", pool_attributes, TW_OP_TAIL | TW_OP_LARGEST, pool_infer, maxpool_grad,
-          maxpool_host, maxpool_slack);
+          maxpool_host, pool_reads, maxpool_slack);
 PRIMITIVE(maxpool_dx, "maxpool_dx", "gradient of maxpool", "dy which", "dx", dx_attributes, 0,
-          dx_infer, NULL, maxpool_dx_host, NULL);
+          dx_infer, NULL, maxpool_dx_host, NULL, NULL);
 PRIMITIVE(avgpool, "avgpool", "the mean of each window's pixels inside the image", "x", "y",
-          pool_attributes, 0, pool_infer, avgpool_grad, avgpool_host, NULL);
+          pool_attributes, 0, pool_infer, avgpool_grad, avgpool_host, pool_reads, NULL);
 PRIMITIVE(avgpool_dx, "avgpool_dx", "gradient of avgpool", "dy", "dx", dx_attributes, 0, dx_infer,
-          avgpool_dx_grad, avgpool_dx_host, NULL);
+          avgpool_dx_grad, avgpool_dx_host, NULL, NULL);
 LAYER(maxpool2d, "maxpool2d", "the largest value of each window", layer_attributes, layer_infer,
       layer_expand);
 LAYER(avgpool2d, "avgpool2d", "the mean of each window", layer_attributes, layer_infer,

@@ -490,6 +490,15 @@ static void a_pool_follows_its_convolution(void)
     CHECK_OK(plan(&b, model, NULL, TW_FAMILY_SIMD), b.error);
     CHECK_HAS(b.text.data, "(convolution_pool_simd)");
     close_bench(&b);
+    /* windows of three by three hold 6 x 6 of 8 x 8 pixels: others have no gradient either */
+    snprintf(model, sizeof model, "%sp = maxpool2d(c) size=3\nloss = reduce_mean(p)\n", head);
+    CHECK_OK(plan(&b, model, NULL, TW_FAMILY_SIMD), b.error);
+    for (int s = 0; s < b.recipe->n_stages; s++) {
+        const tw_call *call = b.recipe->stage[s].anchor;
+        if (call && strcmp(call->op->name, "maxpool_dx") == 0)
+            CHECK(tw_dim_at(tw_shape_count(&call->result[0]->shape), 1) == 6 * 6 * 4);
+    }
+    close_bench(&b);
     /* windows that overlap are another kernel's; what else reads the convolution needs its result
      */
     snprintf(model, sizeof model, "%sp = maxpool2d(c) stride=1\n", head);
