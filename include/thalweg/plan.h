@@ -52,6 +52,7 @@ typedef struct tw_plan_options {
     bool no_fusion;         /* one launch a node: for tests */
     bool no_proof;          /* use variants without holding them against the host reference first */
     uint64_t seed;          /* for random nodes */
+    bool borrow_inputs;     /* tw_plan_enqueue need not copy the inputs: see there */
 } tw_plan_options;
 
 /* A plan for inference of the named nodes (outputs: count names, copied). options: borrowed for the
@@ -75,13 +76,14 @@ TW_API uint64_t tw_plan_memory(const tw_plan *plan);
 
 /* Runs the plan for a batch of n (1 to the maximum): inputs and outputs are host arrays, row-major,
  * in the nodes' types. tw_plan_enqueue returns once the inputs are copied (they may be reused at
- * once); outputs[i] (may be NULL) are borrowed, and may be computed in, until tw_plan_wait. A
- * bounded number of runs is in flight; the call waits for the oldest when it is reached. An
- * asynchronous failure shows at the next call. */
+ * once); with borrow_inputs they are borrowed until tw_plan_wait, must not change before, and are
+ * read where they are if the device computes in the host's memory. outputs[i] (may be NULL) are
+ * borrowed, and may be computed in, until tw_plan_wait. A bounded number of runs is in flight; the
+ * call waits for the oldest when it is reached. An asynchronous failure shows at the next call. */
 TW_API TW_NODISCARD tw_status tw_plan_enqueue(tw_plan *plan, int64_t n, const void *const *inputs,
                                               void *const *outputs, tw_error *error);
 TW_API TW_NODISCARD tw_status tw_plan_wait(tw_plan *plan, tw_error *error);
-/* Both in one. */
+/* Both in one: nothing is borrowed once it returns. */
 TW_API TW_NODISCARD tw_status tw_plan_run(tw_plan *plan, int64_t n, const void *const *inputs,
                                           void *const *outputs, tw_error *error);
 /* Random nodes take their numbers from the seed and from how many runs there were, the first being

@@ -21,6 +21,7 @@ typedef struct tw_trainer_options {
     uint64_t memory_budget; /* as in tw_plan_options */
     bool no_fusion, no_proof;
     bool evaluate_only; /* nothing for steps is built: only tw_trainer_evaluate will be called */
+    bool borrow_inputs; /* tw_trainer_step need not copy the inputs: see there */
     int64_t steps_per_epoch; /* what schedules in epochs count by; 0: told by tw_trainer_fit */
 } tw_trainer_options;
 
@@ -39,7 +40,9 @@ TW_API TW_NODISCARD tw_status tw_trainer_restart(tw_trainer *trainer, uint64_t s
                                                  tw_error *error);
 
 /* One step (every train line once, in order) on n samples; inputs in the graph's order, copied
- * before it returns. Enqueued, not waited for. */
+ * before it returns; with borrow_inputs they are borrowed until tw_trainer_wait, must not change
+ * before, and are read where they are if the device computes in the host's memory. Enqueued, not
+ * waited for. */
 TW_API TW_NODISCARD tw_status tw_trainer_step(tw_trainer *trainer, int64_t n,
                                               const void *const *inputs, tw_error *error);
 

@@ -93,7 +93,8 @@ static int time_training(bench *b, double start)
     const tw_trainer_options options = {.batch = b->batch,
                                         .kernels = b->args->kernels,
                                         .sizes = b->session.sizes,
-                                        .steps_per_epoch = STEPS};
+                                        .steps_per_epoch = STEPS,
+                                        .borrow_inputs = true};
     if (tw_trainer_create(b->session.params, &options, &trainer, &error) != TW_OK)
         return cli_error(&error, b->session.model);
     int code = train_pass(b, trainer, 1);
@@ -135,8 +136,10 @@ static int time_inference(bench *b)
     tw_error error;
     tw_plan *plan = NULL;
     static const char *const node[] = {"prediction"};
-    const tw_plan_options options = {
-        .batch = b->batch, .kernels = b->args->kernels, .sizes = b->session.sizes};
+    const tw_plan_options options = {.batch = b->batch,
+                                     .kernels = b->args->kernels,
+                                     .sizes = b->session.sizes,
+                                     .borrow_inputs = true};
     if (!tw_graph_find(b->session.graph, node[0]))
         return cli_fail(
             CLI_FAILED,

@@ -49,8 +49,8 @@ typedef struct tw_backend {
      * it in place while no kernel that uses it is under way, and no transfer is needed. */
     tw_status (*buffer_create_shared)(tw_device *device, uint64_t bytes, tw_buffer **buffer,
                                       tw_error *error);
-    /* On memory of somebody else's, who keeps it until the buffer is destroyed: kernels write it in
-     * place. NULL where the device does not compute there, or memory is out. */
+    /* On memory of somebody else's, who keeps it until the buffer is destroyed: kernels read and write
+     * it in place. NULL where the device does not compute there, or memory is out. */
     tw_buffer *(*buffer_on)(tw_device *device, void *memory, uint64_t bytes);
     void (*buffer_destroy)(tw_device *device, tw_buffer **buffer);
     /* The memory itself: of all buffers of the host device, and of shared ones. NULL elsewhere. */

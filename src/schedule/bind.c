@@ -65,9 +65,10 @@ tw_buffer *tw_runner_buffer(const tw_runner *runner, const tw_slot *slot, const 
 {
     switch (tensor->space) {
     case TW_SPACE_INPUT:
-        return slot->input[tensor->index];
+        return slot->source[tensor->index] ? slot->source[tensor->index]
+                                           : slot->input[tensor->index];
     case TW_SPACE_OUTPUT:
-        return slot->direct[tensor->index] ? slot->direct[tensor->index]
+        return slot->target[tensor->index] ? slot->target[tensor->index]
                                            : slot->output[tensor->index];
     case TW_SPACE_PARAMS:
         return runner->params->buffer;

@@ -152,9 +152,10 @@ static tw_status make_slot(tw_runner *runner, tw_slot *slot, tw_error *error)
     slot->output = tw_arena_alloc(&runner->arena, outputs * sizeof *slot->output);
     slot->host = tw_arena_alloc(&runner->arena, outputs * sizeof *slot->host);
     slot->pickup = tw_arena_alloc(&runner->arena, outputs * sizeof *slot->pickup);
-    slot->direct = tw_arena_alloc(&runner->arena, outputs * sizeof *slot->direct);
+    slot->source = tw_arena_alloc(&runner->arena, inputs * sizeof *slot->source);
+    slot->target = tw_arena_alloc(&runner->arena, outputs * sizeof *slot->target);
     if (!slot->input || !slot->staged || !slot->output || !slot->host || !slot->pickup ||
-        !slot->direct)
+        !slot->source || !slot->target)
         return tw_fail_memory(error);
     for (int i = 0; i < recipe->n_inputs; i++) {
         TW_TRY(make_shared(runner, extent(recipe, TW_SPACE_INPUT, i), &slot->input[i], error));

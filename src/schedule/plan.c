@@ -8,6 +8,7 @@ struct tw_plan {
     tw_runner *runner;
     tw_recipe *recipe; /* the runner's */
     tw_runtime runtime;
+    bool borrow_inputs;
 };
 
 tw_status tw_schedule_caps(const tw_device *device, const char *kernels, tw_caps *caps,
@@ -52,6 +53,7 @@ static tw_status create(tw_plan *plan, tw_params *params, int32_t count, const c
     TW_TRY(tw_runner_create(params, &recipe, &running, &plan->runner, error));
     plan->recipe = tw_runner_recipe(plan->runner);
     plan->runtime.seed = options->seed;
+    plan->borrow_inputs = options->borrow_inputs;
     return TW_OK;
 }
 
@@ -128,13 +130,20 @@ uint64_t tw_plan_memory(const tw_plan *plan)
     return tw_runner_memory(plan->runner);
 }
 
+static tw_status enqueue(tw_plan *plan, int64_t n, const tw_exchange *exchange, tw_error *error)
+{
+    plan->runtime.n = n;
+    TW_TRY(tw_runner_enqueue(plan->runner, &plan->runtime, exchange, error));
+    plan->runtime.step++;
+    return TW_OK;
+}
+
 tw_status tw_plan_enqueue(tw_plan *plan, int64_t n, const void *const *inputs, void *const *outputs,
                           tw_error *error)
 {
-    plan->runtime.n = n;
-    TW_TRY(tw_runner_enqueue(plan->runner, &plan->runtime, inputs, outputs, NULL, NULL, error));
-    plan->runtime.step++;
-    return TW_OK;
+    const tw_exchange exchange = {
+        .inputs = inputs, .borrowed = plan->borrow_inputs, .outputs = outputs};
+    return enqueue(plan, n, &exchange, error);
 }
 
 tw_status tw_plan_wait(tw_plan *plan, tw_error *error)
@@ -145,7 +154,8 @@ tw_status tw_plan_wait(tw_plan *plan, tw_error *error)
 tw_status tw_plan_run(tw_plan *plan, int64_t n, const void *const *inputs, void *const *outputs,
                       tw_error *error)
 {
-    TW_TRY(tw_plan_enqueue(plan, n, inputs, outputs, error));
+    const tw_exchange exchange = {.inputs = inputs, .borrowed = true, .outputs = outputs};
+    TW_TRY(enqueue(plan, n, &exchange, error));
     return tw_plan_wait(plan, error);
 }
 

@@ -39,9 +39,12 @@ void tw_slot_pick_up(tw_slot *slot)
 
 void tw_slot_let_go(const tw_runner *runner, tw_slot *slot)
 {
-    for (int i = 0; slot->direct && i < runner->recipe->n_outputs; i++)
-        if (slot->direct[i])
-            runner->backend->buffer_destroy(runner->device, &slot->direct[i]);
+    for (int i = 0; slot->source && i < runner->recipe->n_inputs; i++)
+        if (slot->source[i])
+            runner->backend->buffer_destroy(runner->device, &slot->source[i]);
+    for (int i = 0; slot->target && i < runner->recipe->n_outputs; i++)
+        if (slot->target[i])
+            runner->backend->buffer_destroy(runner->device, &slot->target[i]);
 }
 
 /* Ends the run in the slot: waits for it and hands over what it computed. */
@@ -70,6 +73,21 @@ static int64_t elements(const tw_runner *runner, const tw_recipe_port *port, int
     return tw_dim_at(runner->recipe->tensor[port->tensor].count, n);
 }
 
+/* Arrays of at least so many bytes are computed from, or in, where the caller has them: a copy
+ * would take longer than a buffer to be made. */
+#define DIRECT_BYTES 65536
+
+/* A buffer on the caller's array for an input or output; NULL: its place is in the slot. */
+static tw_buffer *lend(const tw_runner *runner, const tw_recipe_port *port, tw_space space,
+                       int index, void *array, size_t bytes)
+{
+    const tw_tensor *tensor = &runner->recipe->tensor[port->tensor];
+    if (bytes < DIRECT_BYTES || tensor->space != space || tensor->index != index ||
+        tensor->offset || runner->tracing || !runner->backend->buffer_on)
+        return NULL;
+    return runner->backend->buffer_on(runner->device, array, bytes);
+}
+
 /* A tensor's place in memory that host and device share; NULL if they do not. A trace is to show
  * transfers, so that they are made while there is one. */
 static char *shared_place(const tw_runner *runner, const tw_slot *slot, const tw_tensor *tensor)
@@ -88,15 +106,31 @@ static tw_status stage(tw_runner *runner, tw_slot *slot, int input, tw_error *er
     return slot->staged[input] ? TW_OK : tw_fail_memory(error);
 }
 
+static size_t port_bytes(const tw_runner *runner, const tw_recipe_port *port, int64_t n)
+{
+    return (size_t)elements(runner, port, n) *
+           tw_type_size(runner->recipe->tensor[port->tensor].type);
+}
+
+/* Inputs that the caller keeps as they are need not be copied. */
+static void borrow_inputs(const tw_runner *runner, tw_slot *slot, int64_t n,
+                          const void *const *inputs)
+{
+    for (int i = 0; i < runner->recipe->n_inputs; i++) {
+        const tw_recipe_port *port = &runner->recipe->input[i];
+        slot->source[i] = lend(runner, port, TW_SPACE_INPUT, i, (void *)(uintptr_t)inputs[i],
+                               port_bytes(runner, port, n));
+    }
+}
+
 static tw_status upload(tw_runner *runner, tw_slot *slot, int64_t n, const void *const *inputs,
                         tw_error *error)
 {
     const tw_recipe *recipe = runner->recipe;
     for (int i = 0; i < recipe->n_inputs; i++) {
         const tw_tensor *tensor = &recipe->tensor[recipe->input[i].tensor];
-        const size_t bytes =
-            (size_t)elements(runner, &recipe->input[i], n) * tw_type_size(tensor->type);
-        if (bytes == 0)
+        const size_t bytes = port_bytes(runner, &recipe->input[i], n);
+        if (bytes == 0 || slot->source[i])
             continue;
         char *place = shared_place(runner, slot, tensor);
         if (place) {
@@ -236,25 +270,8 @@ static void *target_of(const tw_slot *slot, void *const *outputs, int output)
 static size_t wanted_bytes(const tw_runner *runner, const tw_slot *slot, int64_t n,
                            void *const *outputs, int output)
 {
-    const tw_recipe_port *port = &runner->recipe->output[output];
-    const tw_type type = runner->recipe->tensor[port->tensor].type;
-    return target_of(slot, outputs, output) ? (size_t)elements(runner, port, n) * tw_type_size(type)
+    return target_of(slot, outputs, output) ? port_bytes(runner, &runner->recipe->output[output], n)
                                             : 0;
-}
-
-/* Outputs of at least so many bytes are computed in the caller's array: a copy would take longer
- * than a buffer to be made. */
-#define DIRECT_BYTES 65536
-
-static bool compute_there(const tw_runner *runner, tw_slot *slot, int output, void *target,
-                          size_t bytes)
-{
-    const tw_tensor *tensor = &runner->recipe->tensor[runner->recipe->output[output].tensor];
-    if (bytes < DIRECT_BYTES || slot->received || tensor->space != TW_SPACE_OUTPUT ||
-        tensor->index != output || tensor->offset || !runner->backend->buffer_on)
-        return false;
-    slot->direct[output] = runner->backend->buffer_on(runner->device, target, bytes);
-    return slot->direct[output] != NULL;
 }
 
 /* Sets out where outputs in shared memory are computed, or what is to be picked up from there;
@@ -267,7 +284,9 @@ static int sort_outputs(const tw_runner *runner, tw_slot *slot, int64_t n, void 
         const size_t bytes = wanted_bytes(runner, slot, n, outputs, i);
         const char *place = shared_place(runner, slot, &recipe->tensor[recipe->output[i].tensor]);
         void *target = target_of(slot, outputs, i);
-        if (bytes && place && !compute_there(runner, slot, i, target, bytes))
+        if (bytes && place && !slot->received)
+            slot->target[i] = lend(runner, &recipe->output[i], TW_SPACE_OUTPUT, i, target, bytes);
+        if (bytes && place && !slot->target[i])
             slot->pickup[slot->n_pickups++] = (tw_pickup){target, place, bytes};
         else if (bytes && !place)
             last = i;
@@ -301,13 +320,15 @@ static tw_status download(tw_runner *runner, tw_slot *slot, int64_t n, void *con
 }
 
 static tw_status run_device(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime,
-                            const void *const *inputs, void *const *outputs, tw_error *error)
+                            const tw_exchange *exchange, tw_error *error)
 {
-    const int last = sort_outputs(runner, slot, runtime->n, outputs);
+    if (exchange->borrowed)
+        borrow_inputs(runner, slot, runtime->n, exchange->inputs);
+    const int last = sort_outputs(runner, slot, runtime->n, exchange->outputs);
     const bool awaited = last < 0 || runner->download != runner->compute;
-    TW_TRY(upload(runner, slot, runtime->n, inputs, error));
+    TW_TRY(upload(runner, slot, runtime->n, exchange->inputs, error));
     TW_TRY(compute(runner, slot, runtime, awaited, error));
-    TW_TRY(download(runner, slot, runtime->n, outputs, last, error));
+    TW_TRY(download(runner, slot, runtime->n, exchange->outputs, last, error));
     slot->done = slot->n_marks ? slot->mark[slot->n_marks - 1].event : NULL;
     return TW_OK;
 }
@@ -315,12 +336,12 @@ static tw_status run_device(tw_runner *runner, tw_slot *slot, const tw_runtime *
 /* ---- the host device ---- */
 
 static tw_status run_host(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime,
-                          const void *const *inputs, void *const *outputs, tw_error *error)
+                          const tw_exchange *exchange, tw_error *error)
 {
     const tw_recipe *recipe = runner->recipe;
     for (int i = 0; i < recipe->n_inputs; i++) {
         const int id = recipe->input[i].tensor;
-        tw_to_storage(recipe->tensor[id].type, inputs[i], runner->data[id],
+        tw_to_storage(recipe->tensor[id].type, exchange->inputs[i], runner->data[id],
                       elements(runner, &recipe->input[i], runtime->n));
     }
     for (int s = 0; s < recipe->n_stages; s++) {
@@ -334,7 +355,7 @@ static tw_status run_host(tw_runner *runner, tw_slot *slot, const tw_runtime *ru
     }
     for (int i = 0; i < recipe->n_outputs; i++) {
         const int id = recipe->output[i].tensor;
-        void *target = target_of(slot, outputs, i);
+        void *target = target_of(slot, exchange->outputs, i);
         if (target)
             tw_from_storage(recipe->tensor[id].type, runner->data[id], target,
                             elements(runner, &recipe->output[i], runtime->n));
@@ -383,20 +404,19 @@ static void abandon(tw_runner *runner, tw_slot *slot)
     tw_slot_let_go(runner, slot);
 }
 
-tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime, const void *const *inputs,
-                            void *const *outputs, tw_received received, void *user, tw_error *error)
+tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime,
+                            const tw_exchange *exchange, tw_error *error)
 {
-    TW_TRY(check(runner, runtime->n, inputs, error));
+    TW_TRY(check(runner, runtime->n, exchange->inputs, error));
     tw_slot *slot = &runner->slot[runner->next];
     TW_TRY(retire(runner, slot, error));
-    slot->received = received;
-    slot->user = user;
+    slot->received = exchange->received;
+    slot->user = exchange->user;
     slot->n = runtime->n;
-    if (received)
+    if (exchange->received)
         TW_TRY(receive_in(runner, slot, error));
-    const tw_status status = runner->host
-                                 ? run_host(runner, slot, runtime, inputs, outputs, error)
-                                 : run_device(runner, slot, runtime, inputs, outputs, error);
+    const tw_status status = runner->host ? run_host(runner, slot, runtime, exchange, error)
+                                          : run_device(runner, slot, runtime, exchange, error);
     if (runner->writes_params)
         runner->params->version++;
     if (status != TW_OK) {

@@ -57,13 +57,20 @@ const char *const *tw_runner_choices(const tw_runner *runner);
  * each. What does not build is left to them to find out. Errors: MEMORY. */
 tw_status tw_schedule_build(tw_params *params, int count, tw_recipe *const *recipes, tw_error *error);
 
-/* Enqueues one run, as tw_plan_enqueue, for a batch of runtime->n; runtime's scalars go to the kernels that ask for
- * them. When `received` is not NULL it is called by a later enqueue or wait, in order, once this run's outputs have
- * arrived in host memory of the runner's own (outputs[i] of the recipe, in their host types), and outputs is not
- * looked at. */
 typedef void (*tw_received)(void *user, int64_t n, const void *const *outputs);
-tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime, const void *const *inputs,
-                            void *const *outputs, tw_received received, void *user, tw_error *error);
+/* What a run takes from host memory and brings there. When `received` is not NULL it is called by a later enqueue or
+ * wait, in order, once this run's outputs have arrived in host memory of the runner's own (outputs[i] of the recipe, in
+ * their host types), and outputs is not looked at. */
+typedef struct tw_exchange {
+    const void *const *inputs; /* arrays; NULL: the recipe has none */
+    bool borrowed;             /* they stay as they are until the run is over; else they are copied */
+    void *const *outputs;      /* NULL, all or one: not wanted */
+    tw_received received;
+    void *user;
+} tw_exchange;
+/* Enqueues one run, as tw_plan_enqueue, for a batch of runtime->n; runtime's scalars go to the kernels that ask for
+ * them. exchange itself is not kept. */
+tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime, const tw_exchange *exchange, tw_error *error);
 tw_status tw_runner_wait(tw_runner *runner, tw_error *error);
 /* Bytes of device memory that it allocated. */
 uint64_t tw_runner_memory(const tw_runner *runner);

@@ -147,7 +147,8 @@ typedef struct tw_slot {
     void **staged; /* copies of the inputs, host types; NULL where the buffer is shared */
     tw_pickup *pickup; /* of the run that is in flight */
     int n_pickups;
-    tw_buffer **direct; /* outputs on the caller's own memory, while the run is in flight; else NULL */
+    tw_buffer **source, **target; /* inputs and outputs on the caller's own memory, while the run is in flight; NULL
+                                     where they are in the slot's */
     void **host;   /* outputs for `received`, made when first asked for */
     tw_mark *mark; /* events of the run that is in flight */
     int n_marks;
@@ -224,7 +225,7 @@ struct tw_runner {
 tw_buffer *tw_runner_buffer(const tw_runner *runner, const tw_slot *slot, const tw_tensor *tensor);
 /* Hands over the outputs of a run that is over, as far as they lie in shared memory (run.c). */
 void tw_slot_pick_up(tw_slot *slot);
-/* Nothing is computed in the caller's memory any more. */
+/* The run that was in the slot has no more to do with the caller's memory. */
 void tw_slot_let_go(const tw_runner *runner, tw_slot *slot);
 /* Bytes of an input's or output's array in host memory at the maximal batch. */
 size_t tw_runner_port_bytes(const tw_runner *runner, const tw_recipe_port *port);

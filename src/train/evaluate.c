@@ -106,8 +106,9 @@ tw_status tw_trainer_evaluate(tw_trainer *trainer, tw_dataset *data, double *val
         if (n == 0)
             break;
         const tw_runtime runtime = {.n = n, .seed = trainer->options.seed};
-        TW_TRY(tw_runner_enqueue(e->runner, &runtime, tw_ports_columns(&e->ports, columns), NULL,
-                                 receive, trainer, error));
+        const tw_exchange exchange = {
+            .inputs = tw_ports_columns(&e->ports, columns), .received = receive, .user = trainer};
+        TW_TRY(tw_runner_enqueue(e->runner, &runtime, &exchange, error));
     }
     TW_TRY(tw_runner_wait(e->runner, error));
     for (int i = 0; i < trainer->n_values; i++)

@@ -364,8 +364,11 @@ static tw_status line_step(tw_trainer *t, tw_line *line, int64_t n, const void *
                                 .seed = t->options.seed,
                                 .step = (uint32_t)line->step,
                                 .line = (uint32_t)line->index};
-    TW_TRY(tw_runner_enqueue(line->runner, &runtime, tw_ports_columns(&line->ports, inputs), NULL,
-                             receive, line, error));
+    const tw_exchange exchange = {.inputs = tw_ports_columns(&line->ports, inputs),
+                                  .borrowed = t->options.borrow_inputs,
+                                  .received = receive,
+                                  .user = line};
+    TW_TRY(tw_runner_enqueue(line->runner, &runtime, &exchange, error));
     TW_TRY(tw_updater_enqueue(&line->updater, user, error));
     line->step++;
     return TW_OK;

@@ -67,9 +67,10 @@ static void run(bench *b, int64_t n, uint32_t step, void *const *out)
     for (int i = 0; i < b->recipe->n_outputs; i++)
         memset(out[i], 0x5a, output_bytes(b, i));
     const tw_runtime runtime = {.n = n, .seed = 77, .step = step, .line = 2, .user = {0.5f, 3.0f}};
-    CHECK_OK(
-        tw_runner_enqueue(b->runner, &runtime, (const void *[]){x}, out, NULL, NULL, &b->error),
-        b->error);
+    CHECK_OK(tw_runner_enqueue(b->runner, &runtime,
+                               &(tw_exchange){.inputs = (const void *[]){x}, .outputs = out},
+                               &b->error),
+             b->error);
     CHECK_OK(tw_runner_wait(b->runner, &b->error), b->error);
 }
 

@@ -452,9 +452,11 @@ static void received(void)
     for (int i = 0; i < RUNS; i++) {
         const tw_runtime runtime = {.n = 1 + i % 4};
         x[0] = (float)i;
-        CHECK_OK(
-            tw_runner_enqueue(runner, &runtime, (const void *[]){x}, NULL, take, &in, &b.error),
-            b.error);
+        CHECK_OK(tw_runner_enqueue(
+                     runner, &runtime,
+                     &(tw_exchange){.inputs = (const void *[]){x}, .received = take, .user = &in},
+                     &b.error),
+                 b.error);
         CHECK(in.count == TW_MAX(i + 1 - in_flight, 0));
     }
     CHECK_OK(tw_runner_wait(runner, &b.error), b.error);
