@@ -111,11 +111,12 @@ static int time_training(bench *b, double start)
     return code;
 }
 
-static int infer_pass(const bench *b, tw_plan *plan, int steps, void *output)
+/* Results come into two arrays in turn, as for a program that looks at one of them while the next
+ * is computed. */
+static int infer_pass(const bench *b, tw_plan *plan, int steps, void *const output[2])
 {
     tw_error error;
     const void *inputs[MAX_INPUTS] = {NULL};
-    void *outputs[1] = {output};
     for (int32_t i = 0; i < tw_plan_input_count(plan); i++) {
         tw_array array;
         const char *name = tw_plan_input(plan, i, &array);
@@ -124,7 +125,7 @@ static int infer_pass(const bench *b, tw_plan *plan, int steps, void *output)
                 inputs[i] = b->input[k];
     }
     for (int i = 0; i < steps; i++)
-        if (tw_plan_enqueue(plan, b->batch, inputs, outputs, &error) != TW_OK)
+        if (tw_plan_enqueue(plan, b->batch, inputs, &output[i % 2], &error) != TW_OK)
             return cli_error(&error, NULL);
     if (tw_plan_wait(plan, &error) != TW_OK)
         return cli_error(&error, NULL);
@@ -149,14 +150,17 @@ static int time_inference(bench *b)
         return cli_error(&error, b->session.model);
     tw_array array;
     (void)tw_plan_output(plan, 0, &array);
-    void *output = malloc((size_t)tw_array_count(&array) * tw_type_size(array.type) + 1);
-    int code = output ? infer_pass(b, plan, 3, output) : cli_fail(CLI_FAILED, "out of memory");
+    const size_t bytes = (size_t)tw_array_count(&array) * tw_type_size(array.type) + 1;
+    void *output[2] = {malloc(bytes), malloc(bytes)};
+    int code = output[0] && output[1] ? infer_pass(b, plan, 3, output)
+                                      : cli_fail(CLI_FAILED, "out of memory");
     for (int pass = 0; pass < PASSES && code == CLI_DONE; pass++) {
         const double from = cli_seconds();
         code = infer_pass(b, plan, STEPS, output);
         b->infer_ms = fmin(b->infer_ms, (cli_seconds() - from) * 1e3 / STEPS);
     }
-    free(output);
+    free(output[0]);
+    free(output[1]);
     tw_plan_destroy(&plan);
     return code;
 }

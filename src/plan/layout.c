@@ -276,8 +276,9 @@ static void place_all(layout *l)
 
 /* Each run in flight has inputs and outputs of its own. Two hide the enqueuing of one behind the
  * computing of the other; where they are small, a run may be over before the host that waited for
- * the one before it is awake again, so that more are worth their memory. */
-#define RING_BYTES (1u << 20)
+ * the one before it is awake again, so that more are worth their memory (2 and 4 runs of
+ * autoencoder at batch 128: 0.160 and 0.153 ms). */
+#define RING_BYTES (4u << 20)
 
 static void add_up(tw_recipe *r)
 {

@@ -44,12 +44,13 @@ int tw_bind_scalar(const tw_arg *arg, const tw_runtime *runtime, tw_kernel_arg *
     return 0;
 }
 
-static bool differs_by_run(const tw_recipe *recipe, const tw_arg *arg)
+static bool differs_by_run(const tw_runner *runner, const tw_arg *arg)
 {
     switch (arg->kind) {
     case TW_ARG_TENSOR: {
-        const tw_space space = recipe->tensor[arg->tensor.id].space;
-        return space == TW_SPACE_INPUT || space == TW_SPACE_OUTPUT;
+        const tw_space space = runner->recipe->tensor[arg->tensor.id].space;
+        return space == TW_SPACE_INPUT || space == TW_SPACE_OUTPUT ||
+               (space == TW_SPACE_WORK && runner->side);
     }
     case TW_ARG_SEED:
     case TW_ARG_STEP:
@@ -75,7 +76,7 @@ tw_buffer *tw_runner_buffer(const tw_runner *runner, const tw_slot *slot, const 
     case TW_SPACE_GRADIENTS:
         return runner->gradients;
     case TW_SPACE_WORK:
-        return runner->work[tensor->index];
+        return runner->work[slot->beside][tensor->index];
     case TW_SPACE_KEEP:
         return runner->keep;
     case TW_SPACE_EXTERNAL:
@@ -116,14 +117,11 @@ static tw_status bind_launch(tw_runner *runner, tw_bound *bound, tw_error *error
     for (int a = 0; a < launch->n_args; a++) {
         bound->place[a] = bound->n_args;
         bound->n_args += tw_bind_width(launch->arg[a].kind);
-        bound->changes[a] = differs_by_run(runner->recipe, &launch->arg[a]);
+        bound->changes[a] = differs_by_run(runner, &launch->arg[a]);
         bind_arg(runner, &runner->slot[0], bound, a, &any);
         if (launch->arg[a].kind == TW_ARG_TENSOR && !bound->arg[bound->place[a]].buffer)
             return tw_fail(error, TW_ERROR_INTERNAL, "%s: \"%s\" has no place in memory",
                            launch->label, runner->recipe->tensor[launch->arg[a].tensor.id].label);
-        if (launch->arg[a].kind == TW_ARG_TENSOR && launch->arg[a].tensor.written &&
-            runner->recipe->tensor[launch->arg[a].tensor.id].space == TW_SPACE_PARAMS)
-            runner->writes_params = true;
     }
     return TW_OK;
 }

@@ -111,7 +111,8 @@ static tw_status settle(tw_runner *runner, const tw_runner_options *options, tw_
 
 /* ---- memory ---- */
 
-static tw_status make_buffer(tw_runner *runner, uint64_t bytes, tw_buffer **buffer, tw_error *error)
+tw_status tw_runner_make_buffer(tw_runner *runner, uint64_t bytes, tw_buffer **buffer,
+                                tw_error *error)
 {
     TW_TRY(runner->backend->buffer_create(runner->device, TW_MAX(bytes, 64), buffer, error));
     runner->memory += TW_MAX(bytes, 64);
@@ -135,11 +136,15 @@ static uint64_t extent(const tw_recipe *recipe, tw_space space, int index)
     return bytes;
 }
 
+size_t tw_runner_bytes_at(const tw_runner *runner, const tw_recipe_port *port, int64_t n)
+{
+    const tw_tensor *tensor = &runner->recipe->tensor[port->tensor];
+    return (size_t)tw_dim_at(tensor->count, n) * tw_type_size(tensor->type);
+}
+
 size_t tw_runner_port_bytes(const tw_runner *runner, const tw_recipe_port *port)
 {
-    const tw_recipe *recipe = runner->recipe;
-    const tw_tensor *tensor = &recipe->tensor[port->tensor];
-    return (size_t)tw_dim_at(tensor->count, TW_MAX(recipe->batch, 1)) * tw_type_size(tensor->type);
+    return tw_runner_bytes_at(runner, port, TW_MAX(runner->recipe->batch, 1));
 }
 
 static tw_status make_slot(tw_runner *runner, tw_slot *slot, tw_error *error)
@@ -175,9 +180,9 @@ static tw_status make_buffers(tw_runner *runner, tw_error *error)
 {
     const tw_recipe *recipe = runner->recipe;
     for (int i = 0; i < recipe->n_work; i++)
-        TW_TRY(make_buffer(runner, recipe->work_bytes[i], &runner->work[i], error));
+        TW_TRY(tw_runner_make_buffer(runner, recipe->work_bytes[i], &runner->work[0][i], error));
     if (recipe->keep_bytes)
-        TW_TRY(make_buffer(runner, recipe->keep_bytes, &runner->keep, error));
+        TW_TRY(tw_runner_make_buffer(runner, recipe->keep_bytes, &runner->keep, error));
     for (int s = 0; s < recipe->in_flight; s++)
         TW_TRY(make_slot(runner, &runner->slot[s], error));
     return TW_OK;
@@ -244,6 +249,20 @@ static tw_status make_queues(tw_runner *runner, bool profiling, tw_error *error)
     return TW_OK;
 }
 
+static bool writes_params(tw_runner *runner)
+{
+    int count;
+    tw_launch **launches = tw_runner_launches(runner, &count);
+    for (int i = 0; launches && i < count; i++)
+        for (int a = 0; a < launches[i]->n_args; a++) {
+            const tw_arg *arg = &launches[i]->arg[a];
+            if (arg->kind == TW_ARG_TENSOR && arg->tensor.written &&
+                runner->recipe->tensor[arg->tensor.id].space == TW_SPACE_PARAMS)
+                return true;
+        }
+    return false;
+}
+
 static tw_status make_marks(tw_runner *runner, tw_error *error)
 {
     const size_t most =
@@ -271,6 +290,9 @@ static tw_status create(tw_runner *runner, const tw_runner_options *options, tw_
         return tw_fail_memory(error);
     TW_TRY(make_buffers(runner, error));
     TW_TRY(make_queues(runner, options->profiling, error));
+    runner->writes_params = !runner->host && writes_params(runner);
+    if (!runner->host)
+        TW_TRY(tw_side_create(runner, options, error));
     TW_TRY(runner->host ? place_on_host(runner, error) : tw_bind_create(runner, error));
     if (!runner->host && !options->no_chains)
         TW_TRY(tw_chain_create(runner, error));
@@ -334,6 +356,8 @@ void tw_runner_destroy(tw_runner **runner)
     if (r->compute)
         (void)backend->finish(r->compute,
                               NULL); /* borrowed: others' work may stand in it as well */
+    if (r->side)
+        (void)backend->finish(r->side, NULL);
     if (r->upload && r->upload != r->compute)
         backend->queue_destroy(r->device, &r->upload);
     if (r->download && r->download != r->compute)
@@ -343,9 +367,10 @@ void tw_runner_destroy(tw_runner **runner)
         tw_slot_let_go(r, &r->slot[s]);
         destroy_slot(r, &r->slot[s]);
     }
-    for (int i = 0; i < TW_COUNT(r->work); i++)
-        if (r->work[i])
-            backend->buffer_destroy(r->device, &r->work[i]);
+    for (int i = 0; i < TW_COUNT(r->work[0]); i++)
+        for (int beside = 0; beside < 2; beside++)
+            if (r->work[beside][i])
+                backend->buffer_destroy(r->device, &r->work[beside][i]);
     if (r->keep)
         backend->buffer_destroy(r->device, &r->keep);
     tw_chain_destroy(r);

@@ -14,6 +14,14 @@ static bool on_host(const tw_params *params)
     return params->device->caps.family == TW_FAMILY_HOST;
 }
 
+tw_status tw_params_claim(tw_params *params, tw_error *error)
+{
+    if (!params->side_busy)
+        return TW_OK;
+    params->side_busy = false;
+    return params->device->backend->finish(params->side, error);
+}
+
 /* Writes a weight, given in its host type. Waits. */
 static tw_status write_slot(tw_params *params, const tw_param_slot *slot, const void *data,
                             tw_error *error)
@@ -28,6 +36,7 @@ static tw_status write_slot(tw_params *params, const tw_param_slot *slot, const 
         return TW_OK;
     }
     tw_event *written = NULL;
+    TW_TRY(tw_params_claim(params, error));
     TW_TRY(backend->write(params->queue, params->buffer, offset,
                           (uint64_t)slot->count * tw_type_size(slot->type), data, 0, NULL, &written,
                           error));
@@ -130,6 +139,8 @@ void tw_params_destroy(tw_params **params)
     const tw_backend *backend = p->device->backend;
     if (p->queue)
         backend->queue_destroy(p->device, &p->queue);
+    if (p->side)
+        backend->queue_destroy(p->device, &p->side);
     if (p->buffer)
         backend->buffer_destroy(p->device, &p->buffer);
     tw_proofs_destroy(&p->proofs);

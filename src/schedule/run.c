@@ -73,6 +73,8 @@ static int64_t elements(const tw_runner *runner, const tw_recipe_port *port, int
     return tw_dim_at(runner->recipe->tensor[port->tensor].count, n);
 }
 
+/* ---- arrays of the caller ---- */
+
 /* Arrays of at least so many bytes are computed from, or in, where the caller has them: a copy
  * would take longer than a buffer to be made. */
 #define DIRECT_BYTES 65536
@@ -106,12 +108,6 @@ static tw_status stage(tw_runner *runner, tw_slot *slot, int input, tw_error *er
     return slot->staged[input] ? TW_OK : tw_fail_memory(error);
 }
 
-static size_t port_bytes(const tw_runner *runner, const tw_recipe_port *port, int64_t n)
-{
-    return (size_t)elements(runner, port, n) *
-           tw_type_size(runner->recipe->tensor[port->tensor].type);
-}
-
 /* Inputs that the caller keeps as they are need not be copied. */
 static void borrow_inputs(const tw_runner *runner, tw_slot *slot, int64_t n,
                           const void *const *inputs)
@@ -119,7 +115,7 @@ static void borrow_inputs(const tw_runner *runner, tw_slot *slot, int64_t n,
     for (int i = 0; i < runner->recipe->n_inputs; i++) {
         const tw_recipe_port *port = &runner->recipe->input[i];
         slot->source[i] = lend(runner, port, TW_SPACE_INPUT, i, (void *)(uintptr_t)inputs[i],
-                               port_bytes(runner, port, n));
+                               tw_runner_bytes_at(runner, port, n));
     }
 }
 
@@ -129,7 +125,7 @@ static tw_status upload(tw_runner *runner, tw_slot *slot, int64_t n, const void 
     const tw_recipe *recipe = runner->recipe;
     for (int i = 0; i < recipe->n_inputs; i++) {
         const tw_tensor *tensor = &recipe->tensor[recipe->input[i].tensor];
-        const size_t bytes = port_bytes(runner, &recipe->input[i], n);
+        const size_t bytes = tw_runner_bytes_at(runner, &recipe->input[i], n);
         if (bytes == 0 || slot->source[i])
             continue;
         char *place = shared_place(runner, slot, tensor);
@@ -181,10 +177,10 @@ static tw_status launch_one(enqueuing *e, tw_bound *bound, int number, tw_error 
     const tw_runner *runner = e->runner;
     tw_event *event = NULL;
     const bool wanted = runner->tracing || (e->awaited && number == e->last);
-    TW_TRY(runner->backend->launch(runner->compute, bound->kernel, bound->n_args, bound->arg,
-                                   bound->launch->dims, bound->groups, bound->launch->local,
-                                   e->uploaded ? 1 : 0, &e->uploaded, wanted ? &event : NULL,
-                                   error));
+    TW_TRY(runner->backend->launch(tw_slot_queue(runner, e->slot), bound->kernel, bound->n_args,
+                                   bound->arg, bound->launch->dims, bound->groups,
+                                   bound->launch->local, e->uploaded ? 1 : 0, &e->uploaded,
+                                   wanted ? &event : NULL, error));
     e->uploaded = NULL;
     if (event)
         mark(e->slot, event, bound->launch->label, TW_LANE_COMPUTE);
@@ -199,8 +195,8 @@ static tw_status launch_chain(enqueuing *e, tw_chain *chain, tw_error *error)
     tw_event *event = NULL;
     const bool wanted = e->awaited && chain->last >= e->last;
     tw_chain_bind(runner, e->slot, chain, e->runtime);
-    TW_TRY(runner->backend->launch(runner->compute, chain->kernel, chain->n_args, chain->arg, 1,
-                                   groups, local, e->uploaded ? 1 : 0, &e->uploaded,
+    TW_TRY(runner->backend->launch(tw_slot_queue(runner, e->slot), chain->kernel, chain->n_args,
+                                   chain->arg, 1, groups, local, e->uploaded ? 1 : 0, &e->uploaded,
                                    wanted ? &event : NULL, error));
     e->uploaded = NULL;
     if (event)
@@ -270,8 +266,9 @@ static void *target_of(const tw_slot *slot, void *const *outputs, int output)
 static size_t wanted_bytes(const tw_runner *runner, const tw_slot *slot, int64_t n,
                            void *const *outputs, int output)
 {
-    return target_of(slot, outputs, output) ? port_bytes(runner, &runner->recipe->output[output], n)
-                                            : 0;
+    return target_of(slot, outputs, output)
+               ? tw_runner_bytes_at(runner, &runner->recipe->output[output], n)
+               : 0;
 }
 
 /* Sets out where outputs in shared memory are computed, or what is to be picked up from there;
@@ -284,7 +281,7 @@ static int sort_outputs(const tw_runner *runner, tw_slot *slot, int64_t n, void 
         const size_t bytes = wanted_bytes(runner, slot, n, outputs, i);
         const char *place = shared_place(runner, slot, &recipe->tensor[recipe->output[i].tensor]);
         void *target = target_of(slot, outputs, i);
-        if (bytes && place && !slot->received)
+        if (bytes && place && !slot->received && tw_side_in_order(runner, slot, target, bytes))
             slot->target[i] = lend(runner, &recipe->output[i], TW_SPACE_OUTPUT, i, target, bytes);
         if (bytes && place && !slot->target[i])
             slot->pickup[slot->n_pickups++] = (tw_pickup){target, place, bytes};
@@ -316,12 +313,14 @@ static tw_status download(tw_runner *runner, tw_slot *slot, int64_t n, void *con
         if (event)
             mark(slot, event, recipe->output[i].name, TW_LANE_DOWNLOAD);
     }
-    return runner->backend->flush(last >= 0 ? runner->download : runner->compute, error);
+    return runner->backend->flush(last >= 0 ? runner->download : tw_slot_queue(runner, slot),
+                                  error);
 }
 
 static tw_status run_device(tw_runner *runner, tw_slot *slot, const tw_runtime *runtime,
                             const tw_exchange *exchange, tw_error *error)
 {
+    TW_TRY(tw_side_take(runner, slot, runtime->n, exchange->outputs, error));
     if (exchange->borrowed)
         borrow_inputs(runner, slot, runtime->n, exchange->inputs);
     const int last = sort_outputs(runner, slot, runtime->n, exchange->outputs);
@@ -399,6 +398,8 @@ static void abandon(tw_runner *runner, tw_slot *slot)
     (void)runner->backend->finish(runner->upload, NULL);
     (void)runner->backend->finish(runner->compute, NULL);
     (void)runner->backend->finish(runner->download, NULL);
+    if (runner->side)
+        (void)runner->backend->finish(runner->side, NULL);
     release_marks(runner, slot);
     slot->n_pickups = 0;
     tw_slot_let_go(runner, slot);
@@ -413,6 +414,8 @@ tw_status tw_runner_enqueue(tw_runner *runner, const tw_runtime *runtime,
     slot->received = exchange->received;
     slot->user = exchange->user;
     slot->n = runtime->n;
+    if (runner->writes_params)
+        TW_TRY(tw_params_claim(runner->params, error));
     if (exchange->received)
         TW_TRY(receive_in(runner, slot, error));
     const tw_status status = runner->host ? run_host(runner, slot, runtime, exchange, error)

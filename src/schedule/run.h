@@ -18,10 +18,16 @@ struct tw_params {
                            touches these weights runs in one order */
     uint64_t seed;
     uint64_t version;   /* grows whenever weights change: KEEP tensors are refreshed by it */
+    tw_queue *side;     /* for runs that read weights beside those in `queue`, made when first asked for */
+    bool side_busy;     /* such runs may be under way */
     struct tw_built *built;   /* kernels, shared likewise */
     struct tw_proofs *proofs; /* which kernels were proven or struck off, shared by the runners on these params */
     struct tw_tuned *tuned;   /* which were measured fastest, likewise */
 };
+
+/* To be called before anything that changes weights is enqueued: waits for the runs that read them in params->side.
+ * Errors: DEVICE. */
+tw_status tw_params_claim(tw_params *params, tw_error *error);
 
 /* Number of the weight in the table, -1 if there is none of that name. */
 int tw_params_find(const tw_params *params, const char *name);

@@ -143,6 +143,7 @@ typedef struct tw_pickup {
 
 /* What one run in flight has of its own. */
 typedef struct tw_slot {
+    bool beside; /* it runs in the runner's side queue, with the second of the work buffers */
     tw_buffer **input, **output; /* in shared memory, where there is such */
     void **staged; /* copies of the inputs, host types; NULL where the buffer is shared */
     tw_pickup *pickup; /* of the run that is in flight */
@@ -200,7 +201,11 @@ struct tw_runner {
 
     tw_queue *compute;          /* borrowed */
     tw_queue *upload, *download; /* own, or compute itself */
-    tw_buffer *work[16];
+    tw_queue *side;            /* the params', for every second run (side.c); NULL: all follow one another */
+    bool last_beside;          /* the run before */
+    uint64_t ordered_version;  /* params->version that the last run in order saw, 0: none was; ... */
+    bool ordered_over;         /* ... and whether it is known to be over, constant launches and all */
+    tw_buffer *work[2][16];    /* of runs in order, and of those beside */
     tw_buffer *keep;
     uint64_t keep_version; /* params->version that KEEP was computed from; 0: never */
     uint64_t memory;
@@ -229,6 +234,19 @@ void tw_slot_pick_up(tw_slot *slot);
 void tw_slot_let_go(const tw_runner *runner, tw_slot *slot);
 /* Bytes of an input's or output's array in host memory at the maximal batch. */
 size_t tw_runner_port_bytes(const tw_runner *runner, const tw_recipe_port *port);
+/* The same for a batch of n. */
+size_t tw_runner_bytes_at(const tw_runner *runner, const tw_recipe_port *port, int64_t n);
+/* Device memory that counts as the runner's. Errors: DEVICE_MEMORY, MEMORY. */
+tw_status tw_runner_make_buffer(tw_runner *runner, uint64_t bytes, tw_buffer **buffer, tw_error *error);
+/* Runs beside one another (side.c): makes what they need, if this runner's may go so. After the buffers. */
+tw_status tw_side_create(tw_runner *runner, const tw_runner_options *options, tw_error *error);
+/* Says where the slot's next run goes: after weights have changed in order, behind what changed them; where another
+ * computes in the same array, behind it; else in turn. Errors: DEVICE. */
+tw_status tw_side_take(tw_runner *runner, tw_slot *slot, int64_t n, void *const *outputs, tw_error *error);
+tw_queue *tw_slot_queue(const tw_runner *runner, const tw_slot *slot);
+/* Whether the slot's run may compute an output in this memory of the caller's: what earlier runs bring there will have
+ * come before. */
+bool tw_side_in_order(const tw_runner *runner, const tw_slot *slot, const void *memory, size_t bytes);
 /* Proves every chosen candidate that is neither proven nor struck off; strikes off those that fail and sets *struck.
  * The launches' kernels are in runner->programs (prove.c). */
 tw_status tw_prove(tw_runner *runner, bool *struck, tw_error *error);

@@ -63,6 +63,7 @@ static tw_status array_write(const tw_trainer *t, const tw_array *from, tw_buffe
 {
     const tw_backend *backend = t->params->device->backend;
     tw_array to;
+    TW_TRY(tw_params_claim(t->params, error));
     TW_TRY(array_create(t, &to, error));
     const size_t bytes = (size_t)to.dim[0] * element_bytes(&to);
     if (to.type == from->type)

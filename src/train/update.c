@@ -428,6 +428,7 @@ tw_status tw_updater_enqueue(tw_updater *updater, const float *user, tw_error *e
     tw_runtime runtime = {.n = 1};
     runtime.user[TW_USER_RATE] = user[TW_USER_RATE];
     runtime.user[TW_USER_DECAY] = user[TW_USER_DECAY];
+    TW_TRY(tw_params_claim(updater->params, error));
     TW_TRY(tw_runner_enqueue(updater->runner, &runtime, &(tw_exchange){0}, error));
     updater->params->version++;
     return TW_OK;
