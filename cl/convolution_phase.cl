@@ -6,12 +6,14 @@
 // dy [n,OH,PW,CO]: each row between zeros, so that pixel 0 stands at LEFT (convolution_pad.cl). w: packed by
 // convolution_pack.cl with FLIP 2. PARTS: groups times blocks of channels. Groups: (row of dx, image).
 #define PIXEL(i) ((i)*CO)
+#define dy_at_TYPE dy_TYPE // places that move step by step, as in convolution.cl
+#define w_at_TYPE w_TYPE
 
 // A single tap is soon summed: the pixels that come next are asked for meanwhile.
 #if KH * KW == 1
-#define FETCH_AHEAD(ROWS, a, c) TW_PREFETCH(dy, (a) + (ROWS) * (CO + (c)))
+#define FETCH_AHEAD(ROWS, c) TW_PREFETCH(dy_at, (ROWS) * (CO + (c)) - (c))
 #else
-#define FETCH_AHEAD(ROWS, a, c)
+#define FETCH_AHEAD(ROWS, c)
 #endif
 
 // `ROWS` pixels of the phase, from number `left` on, of which those from `begin` on are stored.
@@ -26,11 +28,12 @@
                 const int u = phase + PL - kx * DX;                                                                   \
                 if (u % SX != 0)                                                                                      \
                     continue;                                                                                         \
-                const int a = ((image * OH + oy) * PW + LEFT + u / SX + (left)) * CO + group * COG;                   \
-                const int b = ((part * KH + ky) * KW + kx) * (COG * TILE_WIDTH);                                      \
-                for (int c = 0; c < COG; c++) {                                                                       \
-                    FETCH_AHEAD(ROWS, a, c);                                                                          \
-                    TILE_STEP(acc, ROWS, dy, a + c, PIXEL, w, b + c * TILE_WIDTH);                                    \
+                __global const TW_STORAGE(dy) *dy_at =                                                                \
+                    dy + ((image * OH + oy) * PW + LEFT + u / SX + (left)) * CO + group * COG;                        \
+                __global const TW_STORAGE(w) *w_at = w + ((part * KH + ky) * KW + kx) * (COG * TILE_WIDTH);           \
+                for (int c = 0; c < COG; c++, dy_at++, w_at += TILE_WIDTH) {                                          \
+                    FETCH_AHEAD(ROWS, c);                                                                             \
+                    TILE_STEP(acc, ROWS, dy_at, 0, PIXEL, w_at, 0);                                                   \
                 }                                                                                                     \
             }                                                                                                         \
         }                                                                                                             \
