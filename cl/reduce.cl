@@ -39,14 +39,27 @@
 #endif
 #endif
 
+// READ(W, v, i) declares v, of W elements of x; FRONT: what elementwise calls make of theirs, who may store it as well.
+#if FRONT
+#define X_PARAMS FRONT_PARAMS
+#define USE_X
+#define READ(W, v, i)                                                                              \
+    VALUEV(W) v;                                                                                   \
+    FRONT_VALUE(W, v, i)
+#else
+#define X_PARAMS , TW_IN(x)
+#define USE_X USE_IN(x)
+#define READ(W, v, i) const VALUEV(W) v = LOAD(W, x, i)
+#endif
+
 #define SLAB_BOUNDS(slab)                                                                          \
     const int slab_length = (AXIS + SLABS - 1) / SLABS;                                            \
     const int from = min((slab)*slab_length, AXIS), to = min(from + slab_length, AXIS)
 
 #if FORM == 1
-TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
+TW_ENTRY KERNEL(reduce)(TW_N X_PARAMS RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
 {
-    USE_IN(x);
+    USE_X;
     RESULT_USE;
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, OUTER), slab = tw_group(1);
     SLAB_BOUNDS(slab);
@@ -55,6 +68,18 @@ TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER S
         int i = row * AXIS + from;
         const int stop = row * AXIS + to;
         VALUEV(16) v0 = REDUCE_INIT, v1 = REDUCE_INIT, v2 = REDUCE_INIT, v3 = REDUCE_INIT;
+#if FRONT
+        // its text stands once; four sums in turn
+        TW_ROLLED
+        for (; i + 16 <= stop; i += 16) {
+            READ(16, a, i);
+            const VALUEV(16) v = REDUCE(v0, a);
+            v0 = v1;
+            v1 = v2;
+            v2 = v3;
+            v3 = v;
+        }
+#else
         TW_ROLLED
         for (; i + 64 <= stop; i += 64) {
             const VALUEV(16) a0 = LOAD(16, x, i), a1 = LOAD(16, x, i + 16);
@@ -69,6 +94,7 @@ TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER S
             const VALUEV(16) a = LOAD(16, x, i);
             v0 = REDUCE(v0, a);
         }
+#endif
         v0 = REDUCE(v0, v1);
         v2 = REDUCE(v2, v3);
         v0 = REDUCE(v0, v2);
@@ -78,7 +104,7 @@ TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER S
         VALUE v = REDUCE(v2_.x, v2_.y);
         TW_ROLLED
         for (; i < stop; i++) {
-            const VALUE a = LOAD(1, x, i);
+            READ(1, a, i);
             v = REDUCE(v, a);
         }
         RESULT(1, v, slab * OUTER + row);
@@ -95,7 +121,7 @@ TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER S
     a = REDUCE(a, b);                                                                              \
     c = REDUCE(c, d);                                                                              \
     a = REDUCE(a, c)
-#define REDUCE_ONE(W, i) const VALUEV(W) a = LOAD(W, x, i)
+#define REDUCE_ONE(W, i) READ(W, a, i)
 #define REDUCE_INTO(rows, at)                                                                      \
     TW_ROLLED                                                                                      \
     for (int k = 0; k < whole; k++) {                                                              \
@@ -107,9 +133,9 @@ TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER S
         REDUCE_##rows(1, (at) + 16 * whole + k);                                                   \
         end[k] = REDUCE(end[k], a);                                                                \
     }
-TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
+TW_ENTRY KERNEL(reduce)(TW_N X_PARAMS RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
 {
-    USE_IN(x);
+    USE_X;
     RESULT_USE;
     const int slab = tw_group(1), outer = tw_group(2), first = tw_group(0) * BLOCK;
     const int base = outer * AXIS * INNER + first, place = (slab * OUTER + outer) * INNER + first;
@@ -124,10 +150,12 @@ TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER S
     for (int k = 0; k < rest; k++)
         end[k] = REDUCE_INIT;
     int r = from;
+#if !FRONT
     TW_ROLLED
     for (; INNER >= 512 && r + 4 <= to; r += 4) {
         REDUCE_INTO(FOUR, base + r * INNER)
     }
+#endif
     TW_ROLLED
     for (; r < to; r++) {
         REDUCE_INTO(ONE, base + r * INNER)
@@ -151,16 +179,16 @@ TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER S
         RESULT(1, end[k], place + 16 * whole + k);
 }
 #elif FORM == 3
-TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
+TW_ENTRY KERNEL(reduce)(TW_N X_PARAMS RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
 {
-    USE_IN(x);
+    USE_X;
     RESULT_USE;
     __local VALUE shared[LOCAL];
     const int item = tw_item(0), row = tw_group(0), slab = tw_group(1);
     SLAB_BOUNDS(slab);
     VALUE v = REDUCE_INIT;
     for (int r = from + item; r < to; r += LOCAL) {
-        const VALUE a = LOAD(1, x, row * AXIS + r);
+        READ(1, a, row * AXIS + r);
         v = REDUCE(v, a);
     }
     shared[item] = v;
@@ -178,9 +206,9 @@ TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER S
     }
 }
 #elif FORM == 4
-TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
+TW_ENTRY KERNEL(reduce)(TW_N X_PARAMS RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
 {
-    USE_IN(x);
+    USE_X;
     RESULT_USE;
     const int result = tw_global(0), slab = tw_group(1);
     if (result >= OUTER * INNER)
@@ -189,15 +217,15 @@ TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER S
     SLAB_BOUNDS(slab);
     VALUE v = REDUCE_INIT;
     for (int r = from; r < to; r++) {
-        const VALUE a = LOAD(1, x, base + r * INNER);
+        READ(1, a, base + r * INNER);
         v = REDUCE(v, a);
     }
     RESULT(1, v, slab * OUTER * INNER + result);
 }
 #else
-TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
+TW_ENTRY KERNEL(reduce)(TW_N X_PARAMS RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
 {
-    USE_IN(x);
+    USE_X;
     RESULT_USE;
     const int result = tw_global(0);
     if (result >= OUTER)
@@ -211,8 +239,8 @@ TW_ENTRY KERNEL(reduce)(TW_N, TW_IN(x) RESULT_PARAMS TW_SIZES(OUTER AXIS INNER S
         for (int r1 = 0; r1 < AXIS1; r1++)
             for (int r2 = 0; r2 < AXIS2; r2++)
                 for (int r3 = 0; r3 < AXIS3; r3++) {
-                    const VALUE a = LOAD(1, x, base + r0 * AXIS_STRIDE0 + r1 * AXIS_STRIDE1 +
-                                                   r2 * AXIS_STRIDE2 + r3 * AXIS_STRIDE3);
+                    READ(1, a, base + r0 * AXIS_STRIDE0 + r1 * AXIS_STRIDE1 + r2 * AXIS_STRIDE2 +
+                                   r3 * AXIS_STRIDE3);
                     v = REDUCE(v, a);
                 }
     RESULT(1, v, result);

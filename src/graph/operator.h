@@ -45,13 +45,16 @@ enum {
     TW_OP_VIEW = 4,     /* result 0 is input 0 under another shape: no launch */
     TW_OP_LEAF = 8, /* computed from nothing per element (fill, extent, random_*): repeated in every
                        consumer */
-    TW_OP_TAILED = 16, /* with TW_OP_EPILOGUE: a call with TW_OP_TAIL that alone reads result 0 may be
-                          computed in the same stage, and by the same kernel */
+    TW_OP_TAILED = 16, /* with TW_OP_EPILOGUE: a call with TW_OP_TAIL that alone reads result 0 may
+                          be computed in the same stage, and by the same kernel */
     TW_OP_TAIL = 32,   /* with TW_OP_EPILOGUE: of one input; offers one candidate for each family */
     TW_OP_ORDERED = 64, /* elementwise; a larger input makes no smaller result, to the bit, where no
                            attribute is below 0 */
-    TW_OP_LARGEST = 128, /* result 0: the largest of some of input 0's elements, of the same place in
-                            the last dimension; other results say which */
+    TW_OP_LARGEST = 128, /* result 0: the largest of some of input 0's elements, of the same place
+                            in the last dimension; other results say which */
+    TW_OP_FRONT =
+        256, /* its kernels read each element of input 0 once, by FRONT_VALUE where elementwise
+               calls make it: these may be fused before it (op/site.h, tw_launch_front) */
 };
 
 /* What a leaf (TW_OP_LEAF) is, for kernels that compute it in place. */

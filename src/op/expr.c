@@ -225,7 +225,7 @@ static void print_general_index(const tw_expr *expr, const tw_operand *operand, 
     tw_text_puts(text, along ? "(col)" : "0");
 }
 
-static void print_load(const tw_expr *expr, int o, tw_text *text)
+static void print_load(const tw_expr *expr, int o, char name, tw_text *text)
 {
     const tw_operand *operand = &expr->operand[o];
     const char *type = tw_type_name(operand->type);
@@ -238,7 +238,7 @@ static void print_load(const tw_expr *expr, int o, tw_text *text)
                        tw_type_is_real(operand->type) ? "FLOATV" : "INTV", type);
     else
         tw_text_printf(text, "TW_CAT(tw_load_%s_, W)(", type);
-    tw_text_printf(text, "e%d_base + e%d_offset + (", o, o);
+    tw_text_printf(text, "%c%d_base + %c%d_offset + (", name, o, name, o);
     if (operand->access == TW_ACCESS_SAME)
         tw_text_puts(text, "at");
     else if (operand->access == TW_ACCESS_ROW)
@@ -292,8 +292,16 @@ static void print_cast(const tw_expr *expr, int s, const value_class *classes, t
 /* Arguments of random numbers: the halves of a hash are printed in. */
 #define STREAM "seed_lo, seed_hi, step, line, %uu, %uu, (ulong)(uint)(at)"
 
-/* drawn: a uniform number is taken from what EPILOGUE_DRAW has made. */
-static void print_step(const tw_expr *expr, int s, const value_class *classes, bool drawn,
+/* How a program is written: letters of its arguments, and whether a uniform number is taken from
+ * what EPILOGUE_DRAW has made. */
+typedef struct writing {
+    char operand, store;
+    bool drawn;
+} writing;
+static const writing behind = {'e', 's', false}, drawing = {'e', 's', true},
+                     before = {'f', 'g', false};
+
+static void print_step(const tw_expr *expr, int s, const value_class *classes, const writing *form,
                        tw_text *text)
 {
     const tw_expr_step *step = &expr->step[s];
@@ -306,11 +314,11 @@ static void print_step(const tw_expr *expr, int s, const value_class *classes, b
         tw_text_puts(text, "v");
         break;
     case TW_EXPR_LOAD:
-        print_load(expr, step->arg[0], text);
+        print_load(expr, step->arg[0], form->operand, text);
         break;
     case TW_EXPR_UNIFORM:
     case TW_EXPR_NORMAL:
-        if (drawn && step->kind == TW_EXPR_UNIFORM)
+        if (form->drawn && step->kind == TW_EXPR_UNIFORM)
             tw_text_printf(text, "drawn%d[half]", s);
         else
             tw_text_printf(text, "TW_CAT(tw_random_%s_, W)(" STREAM ")",
@@ -343,33 +351,42 @@ bool tw_expr_linear(const tw_expr *expr)
     return true;
 }
 
-static void print_parameters(const tw_expr *expr, tw_text *text)
+static void print_parameters(const tw_expr *expr, const char *name, const writing *form,
+                             tw_text *text)
 {
-    tw_text_puts(text, "#define EPILOGUE_PARAMS ");
+    tw_text_printf(text, "#define %s ", name);
     for (int o = 0; o < expr->n_operands; o++)
-        tw_text_printf(text, ", __global const tw_storage_%s *e%d_base, const ulong e%d_offset",
-                       tw_type_name(expr->operand[o].type), o, o);
+        tw_text_printf(text, ", __global const tw_storage_%s *%c%d_base, const ulong %c%d_offset",
+                       tw_type_name(expr->operand[o].type), form->operand, o, form->operand, o);
     for (int o = 0; o < expr->n_stores; o++)
-        tw_text_printf(text, ", __global tw_storage_%s *s%d_base, const ulong s%d_offset",
-                       tw_type_name(expr->store[o].type), o, o);
+        tw_text_printf(text, ", __global tw_storage_%s *%c%d_base, const ulong %c%d_offset",
+                       tw_type_name(expr->store[o].type), form->store, o, form->store, o);
     if (tw_expr_random(expr))
         tw_text_puts(text,
                      ", const uint seed_lo, const uint seed_hi, const uint step, const uint line");
     tw_text_puts(text, "\n");
 }
 
-static void print_body(const tw_expr *expr, const value_class *classes, bool drawn, tw_text *text)
+static void print_steps(const tw_expr *expr, const value_class *classes, const writing *form,
+                        tw_text *text)
 {
     tw_text_puts(text, " \\\n    do {");
     for (int s = 0; s < expr->n_steps; s++)
-        print_step(expr, s, classes, drawn, text);
+        print_step(expr, s, classes, form, text);
     for (int o = 0; o < expr->n_stores; o++) {
         const tw_expr_store *store = &expr->store[o];
-        tw_text_printf(text, " \\\n        TW_CAT(tw_%s_%s_, W)(s%d_base + s%d_offset + (at), ",
-                       store->stream ? "stream" : "store", tw_type_name(store->type), o, o);
+        tw_text_printf(text, " \\\n        TW_CAT(tw_%s_%s_, W)(%c%d_base + %c%d_offset + (at), ",
+                       store->stream ? "stream" : "store", tw_type_name(store->type), form->store,
+                       o, form->store, o);
         print_argument(expr, store->step, class_of_type(store->type), classes, text);
         tw_text_puts(text, ");");
     }
+}
+
+static void print_body(const tw_expr *expr, const value_class *classes, const writing *form,
+                       tw_text *text)
+{
+    print_steps(expr, classes, form, text);
     tw_text_puts(text, " \\\n    } while (0)\n");
 }
 
@@ -405,22 +422,41 @@ static void print_drawn(const tw_expr *expr, const value_class *classes, tw_text
     if (uniform == 0)
         return;
     tw_text_puts(text, "\n#define EPILOGUE_DRAWN(W, v, at, col, half)");
-    print_body(expr, classes, true, text);
+    print_body(expr, classes, &drawing, text);
 }
 
-void tw_expr_print(const tw_expr *expr, unsigned widths, tw_text *text)
+/* Functions of the rows used; the classes of all steps. */
+static void print_functions(const tw_expr *expr, unsigned widths, value_class *classes,
+                            tw_text *text)
 {
-    value_class classes[TW_MAX_STEPS];
     for (int s = 0; s < expr->n_steps; s++) {
         classes[s] = class_of_step(expr, s, classes);
         for (int width = 1; width <= 16 && expr->step[s].kind == TW_EXPR_ROW; width *= 2)
             if (widths & (unsigned)width)
                 print_function(&expr->step[s], classes[s], width, text);
     }
-    print_parameters(expr, text);
+}
+
+void tw_expr_print(const tw_expr *expr, unsigned widths, tw_text *text)
+{
+    value_class classes[TW_MAX_STEPS];
+    print_functions(expr, widths, classes, text);
+    print_parameters(expr, "EPILOGUE_PARAMS", &behind, text);
     tw_text_puts(text, "#define EPILOGUE(W, v, at, col)");
-    print_body(expr, classes, false, text);
+    print_body(expr, classes, &behind, text);
     print_expect(expr, text);
     if (widths & 16)
         print_drawn(expr, classes, text);
+}
+
+void tw_expr_print_front(const tw_expr *expr, tw_type type, unsigned widths, tw_text *text)
+{
+    value_class classes[TW_MAX_STEPS];
+    print_functions(expr, widths, classes, text);
+    print_parameters(expr, "FRONT_PARAMS", &before, text);
+    tw_text_puts(text, "#define FRONT_VALUE(W, v, at)");
+    print_steps(expr, classes, &before, text);
+    tw_text_puts(text, " \\\n        v = ");
+    print_argument(expr, expr->result, class_of_type(type), classes, text);
+    tw_text_puts(text, "; \\\n    } while (0)\n");
 }

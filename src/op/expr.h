@@ -57,6 +57,7 @@ typedef struct tw_expr {
     tw_shape shape;     /* of the result: the iteration space */
     tw_type value_type; /* of the anchor's result */
     int n_operands, n_steps, n_stores;
+    int result; /* of a front: the step whose value the kernel behind it takes */
     tw_operand operand[TW_MAX_OPERANDS];
     tw_expr_step step[TW_MAX_STEPS];
     tw_expr_store store[TW_MAX_STORES];
@@ -65,6 +66,10 @@ typedef struct tw_expr {
 /* Appends the functions of the rows used, for each width in the mask, and the macros
  * EPILOGUE_PARAMS, EPILOGUE(W, v, at, col) and EPILOGUE_EXPECT(at). */
 void tw_expr_print(const tw_expr *expr, unsigned widths, tw_text *text);
+/* The same for what is fused before a kernel: FRONT_PARAMS, and FRONT_VALUE(W, v, at), which leaves
+ * the value of the step `result`, as one of that type, in v. The expression is linear, without
+ * random numbers. */
+void tw_expr_print_front(const tw_expr *expr, tw_type type, unsigned widths, tw_text *text);
 /* The macros of tw_launch_row (op/site.h). */
 void tw_expr_print_row(const tw_operator *op, const char *name, unsigned widths, tw_text *text);
 /* Whether a random number is among its steps: then seed, step and line are arguments of the kernel.

@@ -289,7 +289,10 @@ static tw_launch *reduce_launch(tw_site *site, tw_candidate *candidate, step s)
     tw_launch_define_dim(site, launch, "AXIS", s.shape.axis);
     tw_launch_define_dim(site, launch, "INNER", s.shape.inner);
     tw_launch_define_dim(site, launch, "LAST", tw_last_dim(tw_site_out_shape(site, 0)));
-    tw_launch_in(site, launch, "x", s.in, s.in == site->in[0] ? type : sum);
+    if (site->front && s.in == site->in[0])
+        tw_launch_front(site, launch, 1 | 16);
+    else
+        tw_launch_in(site, launch, "x", s.in, s.in == site->in[0] ? type : sum);
     if (s.part >= 0)
         tw_launch_out(site, launch, "part", s.part, sum);
     return launch;
@@ -424,7 +427,7 @@ static double reduce_cost(const tw_call *call, int64_t n)
                                          .inputs = "x",                                            \
                                          .results = "y",                                           \
                                          .attributes = reduce_attributes,                          \
-                                         .flags = TW_OP_EPILOGUE,                                  \
+                                         .flags = TW_OP_EPILOGUE | TW_OP_FRONT,                    \
                                          .infer = reduce_infer,                                    \
                                          .grad = grad_,                                            \
                                          .host = reduce_host,                                      \

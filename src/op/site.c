@@ -264,6 +264,27 @@ void tw_launch_tail_epilogue(tw_site *site, tw_launch *launch, unsigned widths)
         add_epilogue(site, launch, site->tail->epilogue, widths);
 }
 
+void tw_launch_front(tw_site *site, tw_launch *launch, unsigned widths)
+{
+    if (!launch)
+        return;
+    const tw_expr *expr = site->front;
+    for (int o = 0; o < expr->n_operands; o++)
+        add_argument(launch,
+                     (tw_arg){.kind = TW_ARG_TENSOR, .tensor = {expr->operand[o].tensor, false}});
+    for (int o = 0; o < expr->n_stores; o++)
+        add_argument(launch,
+                     (tw_arg){.kind = TW_ARG_TENSOR, .tensor = {expr->store[o].tensor, true}});
+    tw_text text = {.context = site->arena->context};
+    tw_text_puts(&text, "#define FRONT 1\n");
+    tw_expr_print_front(expr, tw_site_in_type(site, 0), widths, &text);
+    if (text.failed)
+        out_of_memory(site);
+    else
+        append_macros(site, launch, text.data);
+    tw_text_clear(&text);
+}
+
 void tw_launch_global(tw_launch *launch, int d, tw_dim size, int64_t divide, int local)
 {
     if (!launch)

@@ -39,9 +39,11 @@ typedef struct tw_site {
     const struct tw_expr *epilogue; /* what EPILOGUE computes: at least the store of result 0 */
     const tw_tail *tail;            /* NULL: none. The epilogue then stores result 0 alone */
     tw_candidate *into;             /* the candidate that the launches of a tail are added to */
+    const struct tw_expr *front; /* with the flag TW_OP_FRONT: what makes input 0, which is not in
+                                    memory; NULL: nothing */
     tw_arena *arena;
-    int64_t batch;     /* the most that n may be */
-    const char *label; /* the stage's name */
+    int64_t batch;      /* the most that n may be */
+    const char *label;  /* the stage's name */
     const char *wanted; /* NULL: the standard candidates; else alternatives: the one of this name,
                            or all ("*") */
     struct tw_recipe
@@ -84,11 +86,16 @@ void tw_launch_seed(tw_site *site, tw_launch *launch);
 /* Adds the epilogue: EPILOGUE_PARAMS stands last in the kernel's signature, and EPILOGUE(W, v, at,
  * col) in its body (cl/core/core.cl). Exactly one launch of a candidate of an operator with
  * TW_OP_EPILOGUE has it: the one that has the final values of result 0. widths: bit mask of the W
- * used (1 | 4 | 16). Where the site has a tail, its launches follow: so this launch must be the last
- * one of its candidate, and this call the last one that makes one. */
+ * used (1 | 4 | 16). Where the site has a tail, its launches follow: so this launch must be the
+ * last one of its candidate, and this call the last one that makes one. */
 void tw_launch_epilogue(tw_site *site, tw_launch *launch, unsigned widths);
 /* The same for a launch that computes the tail as well: the epilogue is that behind the tail. */
 void tw_launch_tail_epilogue(tw_site *site, tw_launch *launch, unsigned widths);
+
+/* Input 0 where the site has a front: defines FRONT 1, FRONT_PARAMS (what stands for TW_IN(x) in
+ * the signature) and FRONT_VALUE(W, v, at), which stands for a LOAD. Exactly one launch of a
+ * candidate has it. */
+void tw_launch_front(tw_site *site, tw_launch *launch, unsigned widths);
 
 /* A launch of the device's library of products, where caps->products: c (a workspace) is written.
  */

@@ -183,7 +183,7 @@ static tw_group *open_group(tw_making *m, const tw_call *anchor, const tw_shape 
                           sizeof *m->groups))
         return NULL;
     tw_group *g = &m->groups[m->n_groups++];
-    *g = (tw_group){.anchor = anchor, .shape = *shape, .expr = expr};
+    *g = (tw_group){.anchor = anchor, .shape = *shape, .front = -1, .expr = expr};
     g->open = m->options->fusion && (!anchor || (anchor->op->flags & TW_OP_EPILOGUE));
     expr->shape = *shape;
     if (anchor && (anchor->op->flags & TW_OP_EPILOGUE)) {
@@ -345,7 +345,7 @@ static bool read_later(const tw_making *m, const tw_node *node, int group)
 /* Whether layout may let a result of a group of elementwise calls overwrite one of its operands. */
 static bool may_overwrite(const tw_making *m, const tw_group *g)
 {
-    const int group = (int)(g - m->groups);
+    const int group = g->taken ? m->group[g->member[0]->id] : (int)(g - m->groups);
     for (int c = 0; c < g->n_members; c++)
         for (int i = 0; i < g->member[c]->n_inputs; i++) {
             const tw_node *in = g->member[c]->input[i],
@@ -419,6 +419,7 @@ tw_status tw_plan_fuse(tw_making *m, tw_error *error)
         if (m->live[call->id] && !no_stage)
             TW_TRY(group_call(m, call, error));
     }
+    tw_plan_fronts(m);
     find_stored(m);
     for (int i = 0; i < m->n_groups; i++) {
         add_stores(m, &m->groups[i]);

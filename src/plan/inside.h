@@ -12,6 +12,9 @@ typedef struct tw_group {
     const tw_call *anchor; /* NULL: elementwise alone */
     const tw_call *tail;   /* reads the anchor's result, alone; NULL: none */
     tw_shape shape;        /* of the values that its program computes */
+    int front;             /* group of elementwise calls that is computed where the anchor reads its
+                              first input; -1: none */
+    bool taken;            /* is the front of another group, and no stage of its own */
     bool open;             /* further elementwise calls may join */
     int n_members;
     const tw_call *member[TW_MAX_STORES - 1];
@@ -48,11 +51,13 @@ typedef struct tw_making {
 tw_node *tw_plan_root(tw_node *node);
 bool tw_plan_is_elementwise(const tw_call *call);
 
-/* reorder.c: moves what keeps the order of numbers behind maxpools. roots: nodes that must stay what
- * they are. Before gradients are added. Errors: MEMORY. */
+/* reorder.c: moves what keeps the order of numbers behind maxpools. roots: nodes that must stay
+ * what they are. Before gradients are added. Errors: MEMORY. */
 tw_status tw_plan_reorder(tw_graph *graph, tw_node *const *roots, int n_roots, tw_error *error);
 /* fuse.c: groups and their programs. */
 tw_status tw_plan_fuse(tw_making *making, tw_error *error);
+/* front.c: groups of elementwise calls become part of the reductions that read them. */
+void tw_plan_fronts(tw_making *making);
 /* stages.c: candidates and references of each group. */
 tw_status tw_plan_stages(tw_making *making, tw_error *error);
 

@@ -76,10 +76,16 @@ static double call_cost(const tw_call *call, int64_t batch)
 
 static tw_status add_references(tw_making *m, const tw_group *g, tw_stage *stage, tw_error *error)
 {
-    const int count = g->n_inlined + g->n_members + 2;
+    const tw_group *front = g->front >= 0 ? &m->groups[g->front] : NULL;
+    const int before = front ? front->n_inlined + front->n_members : 0;
+    const int count = before + g->n_inlined + g->n_members + 2;
     stage->reference = tw_arena_alloc(&m->recipe->arena, (size_t)count * sizeof *stage->reference);
     if (!stage->reference)
         return tw_fail_memory(error);
+    for (int i = 0; i < before; i++)
+        TW_TRY(add_reference(
+            m, stage,
+            i < front->n_inlined ? front->inlined[i] : front->member[i - front->n_inlined], error));
     for (int i = 0; i < g->n_inlined; i++)
         TW_TRY(add_reference(m, stage, g->inlined[i], error));
     if (g->anchor)
@@ -92,6 +98,8 @@ static tw_status add_references(tw_making *m, const tw_group *g, tw_stage *stage
     stage->cost += g->tail ? call_cost(g->tail, m->recipe->batch) : 0;
     for (int i = 0; i < g->n_members; i++)
         stage->cost += call_cost(g->member[i], m->recipe->batch);
+    for (int i = 0; front && i < front->n_members; i++)
+        stage->cost += call_cost(front->member[i], m->recipe->batch);
     return TW_OK;
 }
 
@@ -148,6 +156,7 @@ static tw_status add_candidates(tw_making *m, const tw_group *g, tw_stage *stage
     site->epilogue = !call || (call->op->flags & TW_OP_EPILOGUE) ? g->expr : NULL;
     if (g->tail)
         TW_TRY(add_tail(m, g, site, out, error));
+    site->front = g->front >= 0 ? m->groups[g->front].expr : NULL;
     ask(site);
     TW_TRY(tw_recipe_close(m->recipe, stage, site, error));
     stage->site = site;
@@ -179,6 +188,8 @@ tw_status tw_plan_stages(tw_making *m, tw_error *error)
 {
     for (int i = 0; i < m->n_groups; i++) {
         const tw_group *g = &m->groups[i];
+        if (g->taken)
+            continue;
         const tw_call *last = g->n_members ? g->member[g->n_members - 1]
                               : g->anchor  ? g->anchor
                                            : g->inlined[0];

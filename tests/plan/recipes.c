@@ -456,6 +456,33 @@ static void pools_come_first(void)
     }
 }
 
+/* Elementwise calls are computed where a reduction reads them; what others read is stored there. */
+static void sums_make_what_they_read(void)
+{
+    bench b;
+    static const struct {
+        const char *model;
+        int stages; /* with the sum's */
+    } cases[] = {
+        /* one launch: the difference, its square, their mean */
+        {"b = input f32[n,8]\nloss = mse(x, b)\n", 1},
+        /* the product comes between, so the sum runs before it */
+        {"w = parameter f32[8,8]\ny = tanh(x)\nz = matmul(y, w)\ns = reduce_sum(y)\nq = reduce_sum(z)\n"
+         "loss = add(q, s)\n",
+         3},
+        /* not with a row that is repeated, with random numbers, or where the sum is needed before */
+        {"b = parameter f32[8]\ny = add(x, b)\nloss = reduce_sum(y)\n", 2},
+        {"r = random_uniform(x)\ny = mul(x, r)\nloss = reduce_sum(y)\n", 2},
+    };
+    for (int i = 0; i < TW_COUNT(cases); i++) {
+        char model[400];
+        snprintf(model, sizeof model, "thalweg 1\nx = input f32[n,8]\n%s", cases[i].model);
+        CHECK_OK(plan(&b, model, "loss", TW_FAMILY_SIMD), b.error);
+        CHECK(b.recipe->n_stages == cases[i].stages);
+        close_bench(&b);
+    }
+}
+
 /* The candidate of that name of the stage of a convolution. */
 static const tw_candidate *candidate_of(const bench *b, const char *name)
 {
@@ -577,7 +604,7 @@ static void each_allocation_may_fail(void)
     CHECK(failures > 50);
 }
 
-TESTS(T(pools_come_first), T(a_pool_follows_its_convolution),
+TESTS(T(pools_come_first), T(sums_make_what_they_read), T(a_pool_follows_its_convolution),
       T(attention_takes_memory_linear_in_the_length), T(attention_says_what_does_not_fit),
       T(a_chain_is_one_launch), T(without_fusion_each_call_is_a_launch),
       T(bias_and_activation_follow_the_product), T(an_activations_gradient_goes_where_dy_is_made),
