@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chains: launches that follow one another, each of less work than a launch costs (PoCL 3.1: 3 to 7
-// us), made as one, by one item in their order. regression's step of 11 launches is two so.
+// Chains: launches that follow one another, made as one. Those of less work than a launch costs
+// (PoCL 3.1: 3 to 7 us) are made by one item in their order: regression's step of 11 launches is
+// two so. Larger ones are shared by as many items as there are cores, which wait for one another
+// between them (core/chain.cl): at the end of a launch the driver's threads fall asleep, and on a
+// virtual machine it takes 10 to 20 us until they are awake again.
 //
 // Only where kernels are called (caps.calls): the caller gets a table of what to call with what.
 // A trace shows launches, and has them made one by one.
@@ -12,8 +15,12 @@
 #define COST_US 1e4
 #define BYTES_US 8e3
 #define GROUPS_US 20.0
-/* More would be sooner done as a launch by all cores. */
+/* More would be sooner done by all cores. */
 #define MOST_US 4.0
+/* What is worth a launch of its own; and no chain is longer than so many times that, because where
+ * one core is taken away by another program, the chain's rest is done without it. */
+#define MOST_SHARED_US 1000.0
+#define MOST_CHAIN 4
 
 /* Buffers of a chain: one place of the caller's is the table's. */
 #define MOST_BASES (TW_CALLER_TENSORS - 1)
@@ -57,19 +64,23 @@ static bool take_bases(const tw_recipe *recipe, tw_chain *chain, const tw_launch
 }
 
 /* Adds the launch to the chain, if it may be one of it. */
-static bool join(const tw_runner *runner, tw_chain *chain, int i, double cost)
+static bool join(tw_runner *runner, tw_chain *chain, int i, double cost)
 {
     const tw_launch *launch = runner->bound[i].launch;
     const tw_called *called = &runner->programs.called[i];
     const tw_called *first = &runner->programs.called[chain->first];
-    const int bases = chain->n_bases;
+    const int bases = chain->n_bases, units = runner->recipe->caps.units;
+    const double us = duration(runner->recipe, launch, cost);
     if (!called->program || called->program != first->program ||
-        duration(runner->recipe, launch, cost) > MOST_US)
+        us > (units > 1 ? MOST_SHARED_US : MOST_US) || chain->us + us > MOST_CHAIN * MOST_SHARED_US)
         return false;
     if (!take_bases(runner->recipe, chain, launch)) {
         chain->n_bases = bases;
         return false;
     }
+    runner->bound[i].small = us <= MOST_US;
+    chain->items = us > MOST_US ? units : TW_MAX(chain->items, 1);
+    chain->us += us;
     chain->last = i;
     chain->count++;
     return true;
@@ -85,7 +96,8 @@ static int tensors_of(const tw_launch *launch)
     return count;
 }
 
-static int64_t *put_row(const tw_runner *runner, tw_chain *chain, int i, int64_t *row)
+/* small: rows that are a step with this one, 0: it is shared. */
+static int64_t *put_row(const tw_runner *runner, tw_chain *chain, int i, int small, int64_t *row)
 {
     const tw_launch *launch = runner->bound[i].launch;
     *row++ = runner->programs.called[i].number;
@@ -95,6 +107,7 @@ static int64_t *put_row(const tw_runner *runner, tw_chain *chain, int i, int64_t
         *row++ = launch->global[d].letters != 0;
         *row++ = launch->divide[d];
     }
+    *row++ = small;
     for (int a = 0; a < launch->n_args; a++) {
         if (launch->arg[a].kind != TW_ARG_TENSOR)
             continue;
@@ -105,17 +118,50 @@ static int64_t *put_row(const tw_runner *runner, tw_chain *chain, int i, int64_t
     return row;
 }
 
+/* The next launch of the chain; behind the last if there is none. */
+static int next_of(const tw_runner *runner, const tw_chain *chain, int i)
+{
+    do
+        i++;
+    while (i <= chain->last && runner->bound[i].launch->constant);
+    return i;
+}
+
+/* Small launches from this one on. */
+static int small_from(const tw_runner *runner, const tw_chain *chain, int i)
+{
+    int count = 0;
+    for (; i <= chain->last && runner->bound[i].small; i = next_of(runner, chain, i))
+        count++;
+    return count;
+}
+
+/* Rows behind the counters; *steps of them: a shared launch, or small ones up to the next shared.
+ */
+static int64_t *put_rows(const tw_runner *runner, tw_chain *chain, int64_t *row, int64_t *steps)
+{
+    bool before = false; /* the launch before is small, too */
+    for (int i = chain->first; i <= chain->last; i = next_of(runner, chain, i)) {
+        *steps += !before || !runner->bound[i].small;
+        before = runner->bound[i].small;
+        row = put_row(runner, chain, i, small_from(runner, chain, i), row);
+    }
+    return row;
+}
+
 static tw_status put_table(tw_runner *runner, tw_chain *chain, tw_error *error)
 {
-    size_t most = 0;
+    /* a step a launch at the most */
+    const size_t counters =
+        (size_t)chain->count * TW_CHAIN_SETS * TW_CHAIN_LINE * sizeof(int32_t) / sizeof(int64_t);
+    size_t most = TW_CHAIN_HEAD + counters;
     for (int i = chain->first; i <= chain->last; i++)
         most += TW_CHAIN_ROW + 2 * (size_t)tensors_of(runner->bound[i].launch);
-    int64_t *table = tw_arena_alloc(&runner->arena, most * sizeof *table), *end = table;
+    int64_t *table = tw_arena_alloc(&runner->arena, most * sizeof *table);
     if (!table)
         return tw_fail_memory(error);
-    for (int i = chain->first; i <= chain->last; i++)
-        if (!runner->bound[i].launch->constant)
-            end = put_row(runner, chain, i, end);
+    table[0] = (int64_t)(TW_CHAIN_HEAD + counters);
+    const int64_t *end = put_rows(runner, chain, table + table[0], &table[1]);
     const uint64_t bytes = (uint64_t)(end - table) * sizeof *table;
     TW_TRY(runner->backend->buffer_create(runner->device, bytes, &chain->table, error));
     runner->memory += bytes;
@@ -160,7 +206,8 @@ void tw_chain_bind(const tw_runner *runner, const tw_slot *slot, tw_chain *chain
 {
     int count = 0;
     chain->arg[count++] = (tw_kernel_arg){.size = sizeof(int32_t), .value.i = (int32_t)runtime->n};
-    chain->arg[count++] = (tw_kernel_arg){.buffer = chain->table};
+    chain->arg[count++] = (tw_kernel_arg){
+        .buffer = chain->table, .offset = (uint64_t)(2 * slot->beside + chain->turn[slot->beside])};
     for (int i = 0; i < chain->n_bases; i++)
         chain->arg[count++] =
             (tw_kernel_arg){.buffer = tw_runner_buffer(runner, slot, chain->base[i])};

@@ -183,8 +183,7 @@ static void put_switch(tw_text *text, const tw_unit *unit, int count, bool array
     tw_text_puts(text, "    }\n");
 }
 
-/* One launch after the other, by one item: `count` rows (tw_chain_row) stand at b[0], which name
- * the unit, the groups, and of each tensor the buffer among b and the offset. */
+/* What makes chains, behind a function that calls a unit with tensors in arrays. */
 static void put_chain(tw_text *text, const tw_unit *unit, int count)
 {
     tw_text_puts(text,
@@ -192,34 +191,12 @@ static void put_chain(tw_text *text, const tw_unit *unit, int count)
                  "const int y, const int z, " SCALARS_DECLARED
                  ", __global void **b, const ulong *o)\n{\n");
     put_switch(text, unit, count, true);
-    tw_text_puts(text, "}\n");
-    tw_text_printf(
-        text,
-        "static __attribute__((noinline)) void tw_chain(const int count, " SCALARS_DECLARED
-        ", __global void **b, const ulong *o)\n"
-        "{\n"
-        "    __global const long *row = (__global const long *)b[0] + o[0];\n"
-        "    for (int i = 0; i < count; i++) {\n"
-        "        __global void *tensor[%d];\n"
-        "        ulong at[%d];\n"
-        "        int groups[3];\n"
-        "        const int tensors = (int)row[1];\n"
-        "        for (int k = 0; k < tensors; k++) {\n"
-        "            tensor[k] = b[row[%d + 2 * k]];\n"
-        "            at[k] = (ulong)row[%d + 2 * k];\n"
-        "        }\n"
-        "        for (int d = 0; d < 3; d++) {\n"
-        "            const long items = row[2 + 3 * d] * (row[3 + 3 * d] ? n : 1);\n"
-        "            groups[d] = (int)((items + row[4 + 3 * d] - 1) / row[4 + 3 * d]);\n"
-        "        }\n"
-        "        for (int z = 0; z < groups[2]; z++)\n"
-        "            for (int y = 0; y < groups[1]; y++)\n"
-        "                for (int x = 0; x < groups[0]; x++)\n"
-        "                    tw_call((int)row[0], x, y, z, " SCALARS ", tensor, at);\n"
-        "        row += %d + 2 * tensors;\n"
-        "    }\n"
-        "}\n",
-        TW_CALLER_TENSORS, TW_CALLER_TENSORS, TW_CHAIN_ROW, TW_CHAIN_ROW + 1, TW_CHAIN_ROW);
+    tw_text_printf(text,
+                   "}\n#define TW_SCALARS_IN " SCALARS_DECLARED "\n#define TW_SCALARS " SCALARS
+                   "\n#define TW_CALLER_TENSORS %d\n#define TW_CHAIN_HEAD %d\n"
+                   "#define TW_CHAIN_LINE %d\n#define TW_CHAIN_ROW %d\n",
+                   TW_CALLER_TENSORS, TW_CHAIN_HEAD, TW_CHAIN_LINE, TW_CHAIN_ROW);
+    put_file(text, "core/chain.cl", tw_kernel_text("core/chain.cl"));
 }
 
 /* Words of 32 bits of the caller's block are taken out of its elements of 64. */
@@ -249,10 +226,10 @@ static void put_caller(tw_text *text, const tw_unit *unit, int count)
                        "    if (which < 0) {\n        __global void *b[] = {");
     for (int i = 0; i < TW_CALLER_TENSORS; i++)
         tw_text_printf(text, "%sb%d", i ? ", " : "", i);
-    tw_text_puts(text, "};\n        const ulong o[] = {");
-    for (int i = 0; i < TW_CALLER_TENSORS; i++)
-        tw_text_printf(text, "%sblock.s%x", i ? ", " : "", TW_CALLER_OFFSET / 2 + i);
-    tw_text_puts(text, "};\n        tw_chain(-which, " SCALARS ", b, o);\n    }\n");
+    tw_text_printf(text,
+                   "};\n        tw_chain(-which, " SCALARS
+                   ", b, (int)block.s%x, x, (int)get_global_size(0));\n        return;\n    }\n",
+                   TW_CALLER_OFFSET / 2);
     put_switch(text, unit, count, false);
     tw_text_puts(text, "}\n");
 }

@@ -28,10 +28,15 @@ enum {
 #define TW_CALLER_USERS 2    /* of runtime.user */
 #define TW_CALLER_TENSORS 12 /* a unit of more is a kernel by itself */
 
-/* A chain's row in front of its tensors: unit, number of tensors, and of each dimension the global
- * size's scale, whether n is a factor of it, and the divisor. Numbers of 64 bits; each tensor is a
- * buffer's place among the caller's, and an offset in elements. */
-#define TW_CHAIN_ROW 11
+/* A chain's table (core/chain.cl). A row in front of its tensors: unit, number of tensors, of each
+ * dimension the global size's scale, whether n is a factor of it, and the divisor; and how many rows
+ * from this on are a step that one item makes, 0: this row is a step that the items share. Numbers
+ * of 64 bits; each tensor is a buffer's place among the caller's, and an offset in elements. The
+ * offset of the table itself is the number of a run's set of counters. */
+#define TW_CHAIN_ROW 12
+#define TW_CHAIN_HEAD 8  /* longs in front of the counters */
+#define TW_CHAIN_LINE 16 /* ints of a step's counters: a line of the cache */
+#define TW_CHAIN_SETS 4  /* of counters: of runs in order and of those beside, in turn */
 
 /* A kernel file under certain macros, of which one entry is launched. */
 typedef struct tw_unit {

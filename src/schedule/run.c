@@ -189,15 +189,16 @@ static tw_status launch_one(enqueuing *e, tw_bound *bound, int number, tw_error 
 
 static tw_status launch_chain(enqueuing *e, tw_chain *chain, tw_error *error)
 {
-    static const int64_t groups[3] = {1, 1, 1};
     static const int local[3] = {1, 1, 1};
     const tw_runner *runner = e->runner;
+    const int64_t groups[3] = {chain->items, 1, 1};
     tw_event *event = NULL;
     const bool wanted = e->awaited && chain->last >= e->last;
     tw_chain_bind(runner, e->slot, chain, e->runtime);
     TW_TRY(runner->backend->launch(tw_slot_queue(runner, e->slot), chain->kernel, chain->n_args,
                                    chain->arg, 1, groups, local, e->uploaded ? 1 : 0, &e->uploaded,
                                    wanted ? &event : NULL, error));
+    chain->turn[e->slot->beside] ^= 1;
     e->uploaded = NULL;
     if (event)
         mark(e->slot, event, runner->bound[chain->first].launch->label, TW_LANE_COMPUTE);

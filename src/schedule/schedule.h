@@ -163,6 +163,9 @@ typedef struct tw_slot {
 /* Bound launches first to last, but for constant ones among them, made by one launch of the caller (chain.c). */
 typedef struct tw_chain {
     int first, last, count;
+    int items;        /* that make it; 1, or as many as there are cores */
+    double us;        /* what one item would take, by the rates of chain.c */
+    int turn[2];      /* of two sets of counters, for the next run in order, and for the next beside */
     int n_bases;
     const tw_tensor *base[16]; /* of each buffer that they use, a tensor in there */
     tw_buffer *table;          /* rows for the caller */
@@ -174,6 +177,7 @@ typedef struct tw_chain {
 /* A launch with its kernel and its arguments as far as they are known. */
 typedef struct tw_bound {
     tw_chain *chain; /* that it is of; NULL: none */
+    bool small;      /* one item of a chain makes it */
     tw_launch *launch;
     tw_kernel *kernel;
     int n_args;

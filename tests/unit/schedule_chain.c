@@ -175,7 +175,7 @@ static void large(void)
                                 "x = input f32[n,5]\n"
                                 "a = neg(x)\n"
                                 "b = tanh(a)\n"
-                                "c = dense(b) units=4000\n"
+                                "c = dense(b) units=40000\n"
                                 "d = dense(c) units=60\n"
                                 "e = reduce_sum(d) axes=0\n"
                                 "f = neg(e)\n";
@@ -184,6 +184,42 @@ static void large(void)
     if (chained(b)) {
         CHECK(b->runner->n_chains == 2);
         CHECK(b->runner->chain[0].first == 0);
+    }
+    compare(b);
+    close_bench(b);
+}
+
+/* Launches of some microseconds are shared by the cores: first steps and last, small ones between
+ * them; run by run in order and beside, more runs than there are sets of counters. */
+static void shared(void)
+{
+    static const char model[] = "thalweg 1\n"
+                                "x = input f32[n,5]\n"
+                                "a = dense(x) units=800 act=tanh\n"
+                                "b = dense(a) units=300 act=relu\n"
+                                "c = reduce_sum(b) axes=0\n"
+                                "d = neg(c)\n"
+                                "e = mul(b, d)\n"
+                                "f = dense(e) units=700 act=sigmoid\n"
+                                "g = dense(f) units=33\n";
+    static const char *const output[] = {"g", "d"};
+    enum { RUNS = 40 };
+    float x[BATCH * 5], g[RUNS][BATCH * 33], d[RUNS][300];
+    bench *b = open_bench(model, 2, output, true);
+    if (chained(b) && b->device->caps.units > 1)
+        CHECK(b->runner->n_chains == 1 && b->runner->chain[0].items == b->device->caps.units);
+    for (int i = 0; i < BATCH * 5; i++)
+        x[i] = 0.1f * (float)i - 0.7f;
+    for (int r = 0; r < RUNS; r++) {
+        const tw_runtime runtime = {.n = r % 2 ? BATCH : 3};
+        const tw_exchange exchange = {.inputs = (const void *[]){x},
+                                      .outputs = (void *[]){g[r], d[r]}};
+        CHECK_OK(tw_runner_enqueue(b->runner, &runtime, &exchange, &b->error), b->error);
+    }
+    CHECK_OK(tw_runner_wait(b->runner, &b->error), b->error);
+    for (int r = 2; r < RUNS; r++) {
+        CHECK(memcmp(g[r], g[r % 2], sizeof **g * 33 * (r % 2 ? BATCH : 3)) == 0);
+        CHECK(memcmp(d[r], d[r % 2], sizeof d[r]) == 0);
     }
     compare(b);
     close_bench(b);
@@ -198,4 +234,4 @@ static void refused(void)
     close_bench(b);
 }
 
-TESTS(T(computes), T(constants), T(many_buffers), T(large), T(refused))
+TESTS(T(computes), T(constants), T(many_buffers), T(large), T(shared), T(refused))
