@@ -207,8 +207,7 @@ struct tw_runner {
     tw_queue *upload, *download; /* own, or compute itself */
     tw_queue *side;            /* the params', for every second run (side.c); NULL: all follow one another */
     bool last_beside;          /* the run before */
-    uint64_t ordered_version;  /* params->version that the last run in order saw, 0: none was; ... */
-    bool ordered_over;         /* ... and whether it is known to be over, constant launches and all */
+    bool ordered_over;         /* the run that first saw keep_version is known to be over, constant launches and all */
     tw_buffer *work[2][16];    /* of runs in order, and of those beside */
     tw_buffer *keep;
     uint64_t keep_version; /* params->version that KEEP was computed from; 0: never */

@@ -108,7 +108,7 @@ static const tw_slot *computing_in(const tw_runner *runner, int64_t n, void *con
 tw_status tw_side_take(tw_runner *runner, tw_slot *slot, int64_t n, void *const *outputs,
                        tw_error *error)
 {
-    const bool changed = runner->ordered_version != runner->params->version;
+    const bool changed = runner->keep_version != runner->params->version;
     slot->beside = false;
     if (!runner->side || runner->tracing)
         return TW_OK;
@@ -121,7 +121,6 @@ tw_status tw_side_take(tw_runner *runner, tw_slot *slot, int64_t n, void *const 
     } else if (changed) {
         runner->ordered_over = false;
     }
-    runner->ordered_version = runner->params->version;
     runner->params->side_busy |= slot->beside;
     return TW_OK;
 }
