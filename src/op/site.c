@@ -210,7 +210,7 @@ void tw_launch_seed(tw_site *site, tw_launch *launch)
     add_argument(launch, (tw_arg){.kind = TW_ARG_LINE});
 }
 
-static void add_epilogue(tw_site *site, tw_launch *launch, const tw_expr *expr, unsigned widths)
+static void add_tensors(tw_launch *launch, const tw_expr *expr)
 {
     for (int o = 0; o < expr->n_operands; o++)
         add_argument(launch,
@@ -218,15 +218,26 @@ static void add_epilogue(tw_site *site, tw_launch *launch, const tw_expr *expr, 
     for (int o = 0; o < expr->n_stores; o++)
         add_argument(launch,
                      (tw_arg){.kind = TW_ARG_TENSOR, .tensor = {expr->store[o].tensor, true}});
+}
+
+/* Takes the text: macros of the launch. */
+static void take_macros(tw_site *site, tw_launch *launch, tw_text *text)
+{
+    if (text->failed)
+        out_of_memory(site);
+    else
+        append_macros(site, launch, text->data);
+    tw_text_clear(text);
+}
+
+static void add_epilogue(tw_site *site, tw_launch *launch, const tw_expr *expr, unsigned widths)
+{
+    add_tensors(launch, expr);
     if (tw_expr_random(expr))
         tw_launch_seed(site, launch);
     tw_text text = {.context = site->arena->context};
     tw_expr_print(expr, widths, &text);
-    if (text.failed)
-        out_of_memory(site);
-    else
-        append_macros(site, launch, text.data);
-    tw_text_clear(&text);
+    take_macros(site, launch, &text);
 }
 
 /* The tail's own launches, behind those that leave its input in result 0. */
@@ -269,20 +280,11 @@ void tw_launch_front(tw_site *site, tw_launch *launch, unsigned widths)
     if (!launch)
         return;
     const tw_expr *expr = site->front;
-    for (int o = 0; o < expr->n_operands; o++)
-        add_argument(launch,
-                     (tw_arg){.kind = TW_ARG_TENSOR, .tensor = {expr->operand[o].tensor, false}});
-    for (int o = 0; o < expr->n_stores; o++)
-        add_argument(launch,
-                     (tw_arg){.kind = TW_ARG_TENSOR, .tensor = {expr->store[o].tensor, true}});
+    add_tensors(launch, expr);
     tw_text text = {.context = site->arena->context};
     tw_text_puts(&text, "#define FRONT 1\n");
     tw_expr_print_front(expr, tw_site_in_type(site, 0), widths, &text);
-    if (text.failed)
-        out_of_memory(site);
-    else
-        append_macros(site, launch, text.data);
-    tw_text_clear(&text);
+    take_macros(site, launch, &text);
 }
 
 void tw_launch_global(tw_launch *launch, int d, tw_dim size, int64_t divide, int local)
