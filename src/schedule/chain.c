@@ -2,8 +2,9 @@
 // Chains: launches that follow one another, made as one. Those of less work than a launch costs
 // (PoCL 3.1: 3 to 7 us) are made by one item in their order: regression's step of 11 launches is
 // two so. Larger ones are shared by as many items as there are cores, which wait for one another
-// between them (core/chain.cl): at the end of a launch the driver's threads fall asleep, and on a
-// virtual machine it takes 10 to 20 us until they are awake again.
+// between them (core/chain.cl): at the end of a launch the driver's threads fall asleep, and to
+// wake them takes time (two launches that others fill the gaps of were 30 us shorter, on a virtual
+// machine).
 //
 // Only where kernels are called (caps.calls): the caller gets a table of what to call with what.
 // A trace shows launches, and has them made one by one.

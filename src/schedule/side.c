@@ -3,7 +3,8 @@
 // machine to wait is to fall asleep: in a small plan that takes as long as computing. So where a
 // plan only reads weights, every second run goes in a queue of its own, with work buffers of its
 // own, and cores that are done with one run go on with the other. (PoCL 3.1, two cores: autoencoder
-// at batch 128 0.197 -> 0.144 ms, lstm_rows at batch 1 0.087 -> 0.043.)
+// at batch 128 0.197 -> 0.144 ms, of which reading its inputs in place is a part. Tried out as two
+// plans on weights of their own: lstm_rows at batch 1 0.087 -> 0.043.)
 //
 // Order: runs that read changed weights go behind what changed them; what changes weights waits for
 // the runs beside (tw_params_claim); outputs come in the order of the runs, even into one array.
@@ -25,8 +26,8 @@ static bool slots_are_shared(const tw_runner *runner)
 }
 
 /* Runs that change nothing but their slot and their work buffers, of which two sets stay in the
- * caches (mnist_cnn's inference, two at once: at batch 32, with 3 MB, 0.82 -> 0.76 ms, at 128 2.0
- * -> 2.4). */
+ * caches (mnist_cnn's inference, tried out as two plans on weights of their own: at batch 32 0.82
+ * -> 0.76 ms, at 128 2.0 -> 2.4). */
 static bool may_go_beside(const tw_runner *runner, const tw_runner_options *options)
 {
     const tw_recipe *recipe = runner->recipe;
