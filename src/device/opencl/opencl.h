@@ -82,6 +82,13 @@ tw_status tw_opencl_each(tw_context *context, tw_opencl_visit visit, void *user,
  * begins at a page; *any: wherever malloc puts it. */
 void tw_opencl_shares(cl_context context, cl_device_id device, bool *pages, bool *any);
 
+/* ---- pin.c ---- */
+/* Keeps each of PoCL's threads on a core of its own, where there are as many of both (else nothing
+ * is done, nor where $POCL_AFFINITY says what is wanted): woken for a launch, two threads are often
+ * put on one core, and stay there for a millisecond or more while the other one idles. threads: the
+ * device's compute units. Linux; elsewhere nothing is done. The threads serve the whole process. */
+void tw_opencl_pin(cl_context context, cl_device_id device, int threads);
+
 /* ---- the table's functions ---- */
 tw_status tw_opencl_buffer_create(tw_device *device, uint64_t bytes, tw_buffer **buffer,
                                   tw_error *error);

@@ -246,7 +246,11 @@ tw_status tw_opencl_open(tw_context *context, const char *select, tw_device **de
     TW_TRY(tw_opencl_each(context, look, &s, error));
     if (!s.found)
         return tw_fail(error, TW_ERROR_NO_DEVICE, "there is no OpenCL device %s", select);
-    return make_device(context, s.found, NULL, s.selector, device, error);
+    TW_TRY(make_device(context, s.found, NULL, s.selector, device, error));
+    const tw_caps *caps = &(*device)->caps;
+    if (caps->calls) /* PoCL, on a CPU */
+        tw_opencl_pin(((tw_opencl *)(*device)->state)->context, s.found, caps->units);
+    return TW_OK;
 }
 
 /* Is the device one of the context's? Asked by making a queue: among CL_CONTEXT_DEVICES PoCL 3.1
