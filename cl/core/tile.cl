@@ -129,12 +129,14 @@
     } while (0)
 
 // Asks for the cache line of element i of a tensor, so that it is there when it is needed, to be read or to be written; any
-// i. OpenCL's prefetch does nothing on PoCL. Only where a compiler says that it makes code for a CPU: others need not know
+// i. FAR: into the second-level cache, which waits for more lines at a time: where rows come from anywhere. OpenCL's prefetch does nothing on PoCL. Only where a compiler says that it makes code for a CPU: others need not know
 // the builtin.
 #if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
 #define TW_PREFETCH(name, i) __builtin_prefetch((const void *)(size_t)(name + (i)), 0, 3)
 #define TW_PREFETCH_WRITE(name, i) __builtin_prefetch((const void *)(size_t)(name + (i)), 1, 3)
+#define TW_PREFETCH_FAR(name, i) __builtin_prefetch((const void *)(size_t)(name + (i)), 0, 2)
 #else
 #define TW_PREFETCH(name, i)
+#define TW_PREFETCH_FAR(name, i)
 #define TW_PREFETCH_WRITE(name, i)
 #endif

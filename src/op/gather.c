@@ -10,8 +10,10 @@
     }
 #define SIMT_LOCAL 64
 #define SIMT_SUMS 4096    /* floats of local memory for sums of a work-group: 16 KiB */
+#define MOST_SLABS 16     /* of numbers that are sorted side by side */
 #define SMALL_TABLE 65536 /* elements of dx that the second-level cache holds: 256 KiB */
 #define SLAB_LEAST 32     /* columns of a work-item (simd): whole cache lines, two of them */
+#define ROWS_UNIT 16      /* work-items a core that share out the rows of dx (simd) */
 
 static const tw_attribute gather_attributes[] = {
     {"axis", TW_ATTR_INT, "0", NULL, "the axis of x along which is picked"}, NO_MORE};
@@ -88,16 +90,11 @@ static void gather_host(const tw_host_call *host)
     }
 }
 
-/* What the launches of both directions share: x is the shape that is picked from. */
-static tw_launch *gather_launch(tw_site *site, const char *file, const tw_shape *x,
-                                const char *entry)
+/* A launch for x picked along its middle axis; c: x so seen. */
+static tw_launch *gather_launch(tw_site *site, tw_candidate *candidate, const char *file,
+                                const char *entry, tw_collapsed c)
 {
-    const int axis = tw_axis_checked(site->call, "axis", x->rank);
-    const tw_collapsed c = tw_collapse(x, axis, axis + 1);
-    const tw_family family = site->caps->family;
-    tw_launch *launch =
-        tw_candidate_launch(site, tw_site_candidate(site, family, entry), file, entry);
-    tw_launch_define(site, launch, "ITEMS", family == TW_FAMILY_SIMT);
+    tw_launch *launch = tw_candidate_launch(site, candidate, file, entry);
     tw_launch_define_dim(site, launch, "OUTER", c.outer);
     tw_launch_define_dim(site, launch, "AXIS", c.axis);
     tw_launch_define_dim(site, launch, "INNER", c.inner);
@@ -112,7 +109,9 @@ static void gather_variants(tw_site *site)
     const tw_collapsed c = tw_collapse(x, axis, axis + 1);
     const tw_dim runs = tw_dim_multiply(c.outer, tw_shape_count(tw_site_in_shape(site, 1)));
     const int64_t chunk = TW_MAX(1, 4096 / TW_MAX(1, tw_dim_nominal(c.inner)));
-    tw_launch *launch = gather_launch(site, "gather.cl", x, "gather");
+    tw_candidate *candidate = tw_site_candidate(site, site->caps->family, "gather");
+    tw_launch *launch = gather_launch(site, candidate, "gather.cl", "gather", c);
+    tw_launch_define(site, launch, "ITEMS", site->caps->family == TW_FAMILY_SIMT);
     tw_launch_define(site, launch, "FORM", 1);
     tw_launch_define(site, launch, "CHUNK", chunk);
     tw_launch_define(site, launch, "VECTOR",
@@ -175,17 +174,55 @@ static void gather_dx_host(const tw_host_call *host)
     }
 }
 
-/* Work-items of the simd family: enough for all units, and not more, since each reads all numbers.
- * Columns are shared out while dx stays in the caches: equal work, whatever the numbers are. Else
- * whole rows in turn, so that each work-item writes runs of memory (alone, PoCL, 2 cores, 50000
- * rows of 256, 32768 numbers, best of three alternating runs: 6.7 ms, by columns 10.2). */
+/* Whether dx is written past the caches: together with dy it is more than they hold, so that nobody
+ * finds it there; and rows are whole lines. */
+static bool past_caches(const tw_site *site, tw_collapsed c)
+{
+    const uint64_t count =
+        (uint64_t)tw_dim_at(tw_shape_count(tw_site_in_shape(site, 0)), site->batch) +
+        (uint64_t)tw_dim_at(tw_shape_count(tw_site_out_shape(site, 0)), site->batch);
+    return site->caps->stream && count * sizeof(float) >= site->caps->stream &&
+           tw_dim_nominal(c.inner) % 16 == 0;
+}
+
+/* simd, dx beyond the caches: numbers sorted by place, in slabs side by side, then each row of dx
+ * is a sum over its lists, a slab's after the other's: dy is read once, dx written once. */
+static void gather_dx_sorted(tw_site *site, tw_candidate *candidate, tw_collapsed c)
+{
+    const tw_dim picks = tw_shape_count(tw_site_in_shape(site, 1));
+    const int64_t axis = tw_dim_nominal(c.axis), units = TW_MAX(1, site->caps->units);
+    const int64_t slabs =
+        TW_MAX(1, TW_MIN(TW_MIN(units, MOST_SLABS), 4 * tw_dim_at(picks, site->batch) / axis));
+    const int64_t chunk = TW_MAX(1, axis / (ROWS_UNIT * units));
+    const int last = tw_candidate_workspace(site, candidate, TW_I32, TW_DIM(slabs * axis),
+                                            "ends of sorted numbers");
+    const int order = tw_candidate_workspace(site, candidate, TW_I32, picks, "sorted numbers");
+    tw_launch *sort = gather_launch(site, candidate, "gather_sort.cl", "gather_sort", c);
+    tw_launch_define(site, sort, "SLABS", slabs);
+    tw_launch_in(site, sort, "index", site->in[1], tw_site_in_type(site, 1));
+    tw_launch_out(site, sort, "last", last, TW_I32);
+    tw_launch_out(site, sort, "order", order, TW_I32);
+    tw_launch_global(sort, 0, TW_DIM(slabs), 1, 1);
+    tw_launch *rows = gather_launch(site, candidate, "gather_dx_rows.cl", "gather_dx_rows", c);
+    tw_launch_define(site, rows, "SLABS", slabs);
+    tw_launch_define(site, rows, "CHUNK", chunk);
+    tw_launch_define(site, rows, "STREAM", past_caches(site, c));
+    tw_launch_in(site, rows, "dy", site->in[0], tw_site_in_type(site, 0));
+    tw_launch_in(site, rows, "last", last, TW_I32);
+    tw_launch_in(site, rows, "order", order, TW_I32);
+    tw_launch_out(site, rows, "dx", site->out[0], tw_site_out_type(site, 0));
+    tw_launch_global(rows, 0, c.axis, chunk, 1);
+    tw_launch_global(rows, 1, c.outer, 1, 1);
+}
+
+/* simd, dx in the caches: columns are shared out, equal work whatever the numbers are; more
+ * work-items only by dealing out rows, since each reads all numbers. */
 static void gather_dx_simd(tw_site *site, tw_launch *launch, tw_collapsed c)
 {
     const int64_t inner = tw_dim_nominal(c.inner), axis = tw_dim_nominal(c.axis);
     const int64_t most =
         TW_MAX(1, 4 * (int64_t)site->caps->units / TW_MAX(1, tw_dim_nominal(c.outer)));
-    const bool whole_rows = axis * inner > SMALL_TABLE;
-    const int64_t slabs = whole_rows ? 1 : TW_MAX(1, TW_MIN(most, inner / SLAB_LEAST));
+    const int64_t slabs = TW_MAX(1, TW_MIN(most, inner / SLAB_LEAST));
     const int64_t columns = ((inner + slabs - 1) / slabs + 15) / 16 * 16;
     const int64_t owners = TW_MAX(1, TW_MIN(most / slabs, axis));
     tw_launch_define(site, launch, "COLUMNS", columns);
@@ -212,12 +249,11 @@ static void gather_dx_simt(tw_site *site, tw_launch *launch, tw_collapsed c)
     tw_launch_global(launch, 1, c.inner, columns, 1);
 }
 
-static void gather_dx_variants(tw_site *site)
+/* A work-item owns a part of dx, and walks over all numbers. */
+static void gather_dx_walk(tw_site *site, tw_candidate *candidate, tw_collapsed c)
 {
-    const tw_shape *x = tw_site_out_shape(site, 0);
-    const int axis = tw_axis_checked(site->call, "axis", x->rank);
-    const tw_collapsed c = tw_collapse(x, axis, axis + 1);
-    tw_launch *launch = gather_launch(site, "gather_dx.cl", x, "gather_dx");
+    tw_launch *launch = gather_launch(site, candidate, "gather_dx.cl", "gather_dx", c);
+    tw_launch_define(site, launch, "ITEMS", site->caps->family == TW_FAMILY_SIMT);
     tw_launch_in(site, launch, "dy", site->in[0], tw_site_in_type(site, 0));
     tw_launch_in(site, launch, "index", site->in[1], tw_site_in_type(site, 1));
     tw_launch_out(site, launch, "dx", site->out[0], tw_site_out_type(site, 0));
@@ -226,6 +262,21 @@ static void gather_dx_variants(tw_site *site)
     else
         gather_dx_simd(site, launch, c);
     tw_launch_global(launch, 2, c.outer, 1, 1);
+}
+
+static void gather_dx_variants(tw_site *site)
+{
+    const tw_shape *x = tw_site_out_shape(site, 0);
+    const int axis = tw_axis_checked(site->call, "axis", x->rank);
+    const tw_collapsed c = tw_collapse(x, axis, axis + 1);
+    const bool large = tw_dim_nominal(c.axis) * tw_dim_nominal(c.inner) > SMALL_TABLE;
+    tw_candidate *walk;
+    if (large)
+        gather_dx_sorted(site, tw_site_candidate(site, TW_FAMILY_SIMD, "gather_dx_sorted"), c);
+    walk = tw_site_candidate(site, site->caps->family, "gather_dx");
+    gather_dx_walk(site, walk, c);
+    if (!large)
+        gather_dx_sorted(site, tw_site_alternative(site, TW_FAMILY_SIMD, "gather_dx_sorted"), c);
 }
 
 static const tw_operator gather_dx = {
