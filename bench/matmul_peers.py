@@ -4,10 +4,12 @@
 usage: matmul_peers.py LIBTHALWEG.so [--rounds N] [--device SEL] [--json] [PART ...]
 Needs numpy whose BLAS is OpenBLAS (PyPI's); with pyopencl and libclblast CLBlast has a column, too. OpenBLAS gets as many
 threads as the process has cores. For each shape the three take turns: a round is about 40 ms of each, one behind the
-other, with a pause behind OpenBLAS's, whose threads spin on for a while. thalweg's times are those of its launches by the device's
-clock; OpenBLAS's and CLBlast's by the wall clock, CLBlast's with one wait for up to ten calls. thalweg uploads its operands before each pass, but
-one of 1 MB or more that is 8 times as large as the other is a parameter, as a layer's weight is, and stays on the device: OpenBLAS's and
-CLBlast's operands all stay where they are. PART: shapes that
+other, begun with 20 ms that do not count, and with a pause behind OpenBLAS's, whose threads spin on for a while. A pass makes
+the same product several times, as many as take about 4 ms, 64 at most: thalweg's are one plan, OpenBLAS's and CLBlast's so many calls. All
+times are the wall clock's, from the first call to the last result. Every product of a pass writes to the same array (CLBlast's: buffer).
+thalweg uploads its operands before each pass, but one of 1 MB or more that is 8 times as large as the other is a parameter, as a layer's
+weight is, and stays on the device: OpenBLAS's and CLBlast's operands all stay where they are. It does not bring back results of less than
+64 KiB, which it computes in memory of its own; larger ones it computes in the caller's array. PART: shapes that
 contain it alone. Prints medians of all passes in GFLOP/s, with half of the distance of the quartiles.
 """
 import argparse
@@ -24,7 +26,9 @@ CORES = len(os.sched_getaffinity(0))
 os.environ.setdefault("OPENBLAS_NUM_THREADS", str(CORES))
 import numpy  # noqa: E402 (reads the variable as it loads)
 
-SECONDS, LEAST = 0.04, 5  # of a turn; passes of one
+SECONDS, LEAST, WARM = 0.04, 5, 0.02  # of a turn; passes of one; seconds before it
+PASS, MOST, CLBLAST_CALLS = 8e8, 64, 10  # operations of a pass; products of one
+DIRECT = 1 << 16  # bytes of results that thalweg computes in the caller's array
 PAUSE = 0.2  # OpenBLAS's threads spin for 0.1 s before they sleep, and would halve what follows
 SIZES = re.compile(r"(?:(\d+) of )?(\d+)x(\d+)x(\d+)( transpose_a)?( transpose_b)?$")
 
@@ -43,18 +47,10 @@ class Error(ctypes.Structure):
                 ("text", ctypes.c_char * 1000)]
 
 
-class Event(ctypes.Structure):
-    _fields_ = [("label", ctypes.c_char_p), ("lane", ctypes.c_int), ("start", ctypes.c_uint64), ("end", ctypes.c_uint64)]
-
-
 class Options(ctypes.Structure):
     _fields_ = [("batch", ctypes.c_int64), ("sizes", ctypes.c_char_p), ("kernels", ctypes.c_char_p),
                 ("memory_budget", ctypes.c_uint64), ("no_fusion", ctypes.c_bool), ("no_proof", ctypes.c_bool),
                 ("seed", ctypes.c_uint64)]
-
-
-COMPUTE = 1
-VISIT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.POINTER(Event))
 
 
 class Thalweg:
@@ -69,31 +65,23 @@ class Thalweg:
         if getattr(self.library, name)(*args, ctypes.byref(error)):
             raise RuntimeError(error.text.decode())
 
-    def prepare(self, text, batch, inputs, weights):
+    def prepare(self, text, batch, inputs, weights, calls, result):
         graph, params = ctypes.c_void_p(), ctypes.c_void_p()
-        self.batch, self.plan, self.keep = batch, ctypes.c_void_p(), (graph, params, inputs)
+        self.batch, self.plan, self.calls, self.keep = batch, ctypes.c_void_p(), calls, (graph, params, inputs)
         self.call("tw_graph_parse", self.context, text, ctypes.c_size_t(len(text)), ctypes.byref(graph))
         self.call("tw_params_create", graph, self.device, ctypes.c_uint64(0), ctypes.byref(params))
         for name, weight in weights.items():
             self.call("tw_params_set", params, name.encode(), ctypes.c_void_p(weight.ctypes.data), ctypes.c_size_t(weight.nbytes))
-        names = (ctypes.c_char_p * 1)(b"y")
-        self.call("tw_plan_create", params, 1, names, ctypes.byref(Options(batch=batch)), ctypes.byref(self.plan))
+        names = (ctypes.c_char_p * calls)(*[f"y{i}".encode() for i in range(calls)])
+        self.call("tw_plan_create", params, calls, names, ctypes.byref(Options(batch=batch)), ctypes.byref(self.plan))
         self.inputs = (ctypes.c_void_p * len(inputs))(*[each.ctypes.data for each in inputs])
-        self.call("tw_plan_trace", self.plan)
+        self.outputs = (ctypes.c_void_p * calls)(*[result.ctypes.data] * calls)
+        self.run()
+        if result.nbytes < DIRECT:
+            self.outputs = (ctypes.c_void_p * calls)()
 
-    def run(self, result=None):
-        """Milliseconds of the launches of one run."""
-        outputs = (ctypes.c_void_p * 1)(result.ctypes.data) if result is not None else None
-        total = [0]
-
-        @VISIT
-        def add(_, event):
-            if event.contents.lane == COMPUTE:
-                total[0] += event.contents.end - event.contents.start
-
-        self.call("tw_plan_run", self.plan, ctypes.c_int64(self.batch), self.inputs, outputs)
-        self.call("tw_plan_trace_read", self.plan, add, None)
-        return total[0] * 1e-6
+    def run(self):
+        self.call("tw_plan_run", self.plan, ctypes.c_int64(self.batch), self.inputs, self.outputs)
 
     def release(self):
         graph, params, _ = self.keep
@@ -114,9 +102,9 @@ class Clblast:
         self.context = pyopencl.Context(match[:1])
         self.queue = pyopencl.CommandQueue(self.context)
 
-    def prepare(self, a, b, sizes):
+    def prepare(self, a, b, sizes, calls):
         flags = self.cl.mem_flags
-        self.sizes, self.calls, count = sizes, 1, sizes[0]
+        self.sizes, self.calls, count = sizes, calls, sizes[0]
         self.buffers = [self.cl.Buffer(self.context, flags.READ_WRITE | flags.COPY_HOST_PTR, hostbuf=each)
                         for each in (a, b)]
         self.buffers.append(self.cl.Buffer(self.context, flags.READ_WRITE, 4 * count * sizes[1] * sizes[3]))
@@ -140,13 +128,9 @@ class Clblast:
             raise RuntimeError(f"CLBlast's status {code}")
 
     def run(self):
-        start = time.perf_counter()
         for _ in range(self.calls):
             self.product()
         self.queue.finish()
-        taken = (time.perf_counter() - start) / self.calls
-        self.calls = max(1, min(10, int(SECONDS / taken)))
-        return taken * 1e3
 
     def result(self, like):
         out = numpy.empty_like(like)
@@ -156,13 +140,12 @@ class Clblast:
 
 
 class Openblas:
-    def prepare(self, a, b, out):
-        self.a, self.b, self.out = a, b, out
+    def prepare(self, a, b, out, calls):
+        self.a, self.b, self.out, self.calls = a, b, out, calls
 
     def run(self):
-        start = time.perf_counter()
-        numpy.matmul(self.a, self.b, out=self.out)
-        return (time.perf_counter() - start) * 1e3
+        for _ in range(self.calls):
+            numpy.matmul(self.a, self.b, out=self.out)
 
 
 def openblas_version():
@@ -177,8 +160,8 @@ def openblas_version():
     raise SystemExit("numpy's BLAS is not OpenBLAS: take numpy from PyPI")
 
 
-def model(sizes):
-    """The row's text (n is what it is in ops.def), its batch, and the shapes of a and b."""
+def model(sizes, calls):
+    """The row's text (n is what it is in ops.def), its batch, and the shapes of a and b. y0, y1 ... are the product."""
     count, m, k, n, transpose_a, transpose_b = sizes
     lead = [count] if count > 1 else []
     a, b = lead + ([k, m] if transpose_a else [m, k]), lead + ([n, k] if transpose_b else [k, n])
@@ -193,7 +176,8 @@ def model(sizes):
         letters[1][1 if transpose_b else 0] = "n"
     lines = [f"{name} = {'parameter' if name == weight else 'input'} f32[{','.join(of)}]\n" for name, of in zip("ab", letters)]
     options = f"{' transpose_a=yes' if transpose_a else ''}{' transpose_b=yes' if transpose_b else ''}"
-    return f"thalweg 1\n{''.join(lines)}y = matmul(a, b){options}\n".encode(), batch, a, b
+    products = "".join(f"y{i} = matmul(a, b){options}\n" for i in range(calls))
+    return f"thalweg 1\n{''.join(lines)}{products}".encode(), batch, a, b
 
 
 def resident(a, b):
@@ -204,10 +188,17 @@ def resident(a, b):
 
 
 def turn(engine, times):
+    """Milliseconds of a product, one more for each pass."""
+    start, count = time.perf_counter(), 0
+    while count == 0 or time.perf_counter() - start < WARM:
+        engine.run()
+        count += 1
     start, count = time.perf_counter(), 0
     least = 1 if isinstance(engine, Clblast) else LEAST
     while count < least or time.perf_counter() - start < SECONDS:
-        times.append(engine.run())
+        before = time.perf_counter()
+        engine.run()
+        times.append((time.perf_counter() - before) / engine.calls * 1e3)
         count += 1
     if isinstance(engine, Openblas):
         time.sleep(PAUSE)
@@ -216,36 +207,33 @@ def turn(engine, times):
 def measure(label, engines, rounds):
     match = SIZES.match(label)
     sizes = [int(match[1] or 1), int(match[2]), int(match[3]), int(match[4]), bool(match[5]), bool(match[6])]
-    text, batch, shape_a, shape_b = model(sizes)
+    operations = 2 * sizes[0] * sizes[1] * sizes[2] * sizes[3]
+    calls = max(1, min(MOST, int(PASS / operations)))
+    text, batch, shape_a, shape_b = model(sizes, calls)
     random = numpy.random.default_rng(0)
     a, b = (random.standard_normal(shape, dtype=numpy.float32) for shape in (shape_a, shape_b))
     left, right = (numpy.swapaxes(a, -1, -2) if sizes[4] else a), (numpy.swapaxes(b, -1, -2) if sizes[5] else b)
     expected = numpy.matmul(left, right)
-    engines["OpenBLAS"].prepare(left, right, numpy.empty_like(expected))
+    engines["OpenBLAS"].prepare(left, right, numpy.empty_like(expected), calls)
     operands, weight = {"a": a, "b": b}, resident(shape_a, shape_b)
+    results = {"thalweg": numpy.empty_like(expected)}
     engines["thalweg"].prepare(text, batch, [each for name, each in operands.items() if name != weight],
-                               {weight: operands[weight]} if weight else {})
-    result = numpy.empty_like(expected)
-    engines["thalweg"].run(result)
-    results = {"thalweg": result}
+                               {weight: operands[weight]} if weight else {}, calls, results["thalweg"])
     if "CLBlast" in engines:
-        engines["CLBlast"].prepare(a, b, sizes)
+        engines["CLBlast"].prepare(a, b, sizes, min(calls, CLBLAST_CALLS))
         results["CLBlast"] = engines["CLBlast"].result(expected)
     for name, found in results.items():
         if not numpy.allclose(found, expected, rtol=1e-3, atol=1e-3 * sizes[2] ** 0.5):
             raise SystemExit(f"{name} computes {label} wrongly")
     times = {name: [] for name in engines}
-    for engine in engines.values():
-        engine.run()
     for _ in range(rounds):
         for name, engine in engines.items():
             turn(engine, times[name])
     engines["thalweg"].release()
-    operations = 2e-6 * sizes[0] * sizes[1] * sizes[2] * sizes[3]
     row = {"shape": label}
     for name, passes in times.items():
         quarter = statistics.quantiles(passes, n=4)
-        row[name] = {"ms": statistics.median(passes), "gflops": operations / statistics.median(passes),
+        row[name] = {"ms": statistics.median(passes), "gflops": 1e-6 * operations / statistics.median(passes),
                      "spread": (quarter[2] - quarter[0]) / 2 / statistics.median(passes), "passes": len(passes)}
     return row
 
