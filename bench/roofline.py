@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws what `thalweg bench --ops --json` printed: products and convolutions under the roofline, the other operators beside the triad.
+"""Draws what `thalweg bench --ops --json` printed: products and convolutions under the roofline, the other operators beside the triad. Rows that are
+bound by what a launch takes stand in neither.
 
     python3 bench/roofline.py OPS.json PICTURE.svg
 
@@ -31,7 +32,7 @@ def read(path):
         lines = [json.loads(line) for line in file if line.strip()]
     if not lines or "gflops_limit" not in lines[0]:
         sys.exit(f"{path} is not what thalweg bench --ops --json prints")
-    return lines[0], lines[1:]
+    return lines[0], [row for row in lines[1:] if row["limit"] != "launch"]
 
 
 def draw_roofline(axes, head, rows):

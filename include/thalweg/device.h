@@ -40,9 +40,9 @@ TW_API void tw_device_describe(const tw_device *device, tw_device_info *info);
 /* Measures what a device can do at most, to hold the rates of kernels against. */
 typedef struct tw_meter tw_meter; /* used by one thread at a time */
 
-/* Builds two kernels, and takes memory for three arrays of at least 64 MiB. The device is borrowed
- * until the meter is destroyed. Errors: UNSUPPORTED (the host device), DEVICE_MEMORY, DEVICE,
- * BUILD, MEMORY. */
+/* Builds three kernels, and takes memory for three arrays of at least 64 MiB. The device is
+ * borrowed until the meter is destroyed. Errors: UNSUPPORTED (the host device), DEVICE_MEMORY,
+ * DEVICE, BUILD, MEMORY. */
 TW_API TW_NODISCARD tw_status tw_meter_create(tw_device *device, tw_meter **meter, tw_error *error);
 TW_API void tw_meter_destroy(tw_meter **meter);
 /* 1e9 f32 operations a second, the best of 3 passes: independent multiply-adds in registers, which
@@ -51,6 +51,10 @@ TW_API TW_NODISCARD tw_status tw_meter_arithmetic(tw_meter *meter, double *gflop
 /* 1e9 bytes a second, the best of 3 passes: y = a + s * b over the arrays, 12 bytes an element
  * (STREAM's triad). */
 TW_API TW_NODISCARD tw_status tw_meter_memory(tw_meter *meter, double *gbytes, tw_error *error);
+/* Microseconds, the best of 50 passes: a launch of `groups` (at least 1) work-groups that compute
+ * next to nothing, from its start to its end. 0: less than the device's clock tells apart. */
+TW_API TW_NODISCARD tw_status tw_meter_launch(tw_meter *meter, int64_t groups, double *microseconds,
+                                              tw_error *error);
 
 #ifdef __cplusplus
 }

@@ -104,6 +104,7 @@ typedef struct tw_trace_event {
     const char *label; /* the node or input; lives as long as the plan */
     tw_lane lane;
     uint64_t start, end; /* nanoseconds of the device's clock */
+    int64_t groups;      /* work-groups of a launch; 0: a transfer, or the host's work */
 } tw_trace_event;
 typedef void (*tw_trace_function)(void *user, const tw_trace_event *event);
 /* Waits, calls visit with each event recorded so far, in order, and forgets them. */

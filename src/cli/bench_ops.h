@@ -37,15 +37,19 @@ typedef struct bench_result {
     double bytes;
     double gbytes_limit; /* the best triad beside its passes: memory shared with other machines is
                             faster at one time than at another */
+    double launch_limit; /* milliseconds of its launches, computed nothing; 0: not known */
     double then; /* this row's time in the saved run, as it would be with this run's limits; 0: it
                     is not in there */
 } bench_result;
 
 /* The limit that binds a row, and the part of it that was reached; 0 where nothing is known. */
+typedef enum bench_limit { BENCH_ARITHMETIC, BENCH_MEMORY, BENCH_LAUNCH } bench_limit;
 typedef struct bench_share {
-    bool memory;
+    bench_limit limit;
     double fraction;
 } bench_share;
+/* "memory" */
+const char *bench_limit_name(bench_limit limit);
 bench_share bench_share_of(const bench_result *result, const bench_limits *limits);
 
 /* The table: rows whose "operator shapes" hold one of the names, or all. *count of them, which the

@@ -12,14 +12,24 @@ static double rate(double count, const bench_result *result)
 
 bench_share bench_share_of(const bench_result *result, const bench_limits *limits)
 {
-    bench_share share = {.memory = true};
+    bench_share share = {.limit = BENCH_MEMORY};
     if (!(limits->gflops > 0) || !(result->gbytes_limit > 0))
         return share;
-    const double arithmetic = rate(result->row->operations, result) / limits->gflops;
-    const double memory = rate(result->bytes, result) / result->gbytes_limit;
-    share.memory = memory >= arithmetic;
-    share.fraction = fmax(arithmetic, memory);
+    const double fraction[] = {
+        [BENCH_ARITHMETIC] = rate(result->row->operations, result) / limits->gflops,
+        [BENCH_MEMORY] = rate(result->bytes, result) / result->gbytes_limit,
+        [BENCH_LAUNCH] = result->best > 0 ? result->launch_limit / result->best : 0};
+    for (bench_limit limit = BENCH_ARITHMETIC; limit <= BENCH_LAUNCH; limit++)
+        if (fraction[limit] > fraction[share.limit])
+            share.limit = limit;
+    share.fraction = fraction[share.limit];
     return share;
+}
+
+const char *bench_limit_name(bench_limit limit)
+{
+    static const char *const names[] = {"arithmetic", "memory", "launch"};
+    return names[limit];
 }
 
 static void json_field(const char *name, double value)
@@ -48,8 +58,9 @@ static void print_json_row(const bench_limits *limits, const bench_result *r)
     json_field("passes", r->passes);
     json_field("gflops", rate(r->row->operations, r));
     json_field("gbytes", rate(r->bytes, r));
-    json_words("limit", share.memory ? "memory" : "arithmetic");
+    json_words("limit", bench_limit_name(share.limit));
     json_field("gbytes_limit", r->gbytes_limit);
+    json_field("launch_ms_limit", r->launch_limit);
     json_field("fraction", share.fraction);
     if (r->then > 0) {
         json_field("ratio", r->best / r->then);
@@ -89,7 +100,7 @@ static void print_row(const bench_limits *limits, bool saved, int wide, const be
     print_number(r->median > 0 ? 100 * (r->median / r->best - 1) + 1e-9 : 0, 7, "%");
     print_number(rate(r->row->operations, r), 8, "");
     print_number(rate(r->bytes, r), 7, "");
-    printf("  %-10s", share.fraction > 0 ? share.memory ? "memory" : "arithmetic" : "-");
+    printf("  %-10s", share.fraction > 0 ? bench_limit_name(share.limit) : "-");
     print_number(share.fraction, 5, "");
     if (saved)
         print_number(r->then > 0 ? r->best / r->then : 0, 7, "");
@@ -113,12 +124,13 @@ void bench_print_table(const tw_device_info *info, const bench_limits *limits, b
         print_row(limits, saved, wide, &results[i]);
     printf("\nms: device time of the launches, the best of all passes; spread: by how much the "
            "median is above it.\n"
-           "part: of the limit that binds, the larger of GFLOP/s and GB/s by their limits. More "
-           "than 1 "
-           "is possible: GB/s counts\n"
-           "inputs and outputs once, and what lies in the cache, or is written where it was read, "
-           "outruns the triad;\n"
-           "Winograd's convolutions do fewer operations than are counted.\n");
+           "part: of the limit that binds, the largest of GFLOP/s and GB/s by their limits and of "
+           "the time of as many launches\n"
+           "that compute nothing by ms. More than 1 is possible: GB/s counts inputs and outputs "
+           "once, and what lies in the\n"
+           "cache, or is written where it was read, outruns the triad; Winograd's convolutions do "
+           "fewer operations than\n"
+           "are counted.\n");
     if (saved)
         printf("ratio: time by the saved run's, were its limits this run's.\n");
 }

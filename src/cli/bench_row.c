@@ -7,10 +7,11 @@
 #include "bench_ops.h"
 
 #define MAX_PORTS 8
+#define MAX_LAUNCHES 64
 #define WARM_UP 2 /* runs that are not counted: both of the two in flight have their own memory */
 #define LEAST 3   /* passes of a block */
 #define MOST 100
-#define BLOCKS 2     /* of passes, with a triad before each and behind the last */
+#define BLOCKS 2     /* of passes, with the limits measured before each and behind the last */
 #define SECONDS 0.12 /* that the passes of a block may take beyond the least number */
 
 typedef struct work {
@@ -22,6 +23,8 @@ typedef struct work {
     tw_trainer *trainer;
     void *input[MAX_PORTS];
     double nanoseconds; /* of the pass under way */
+    int launches;       /* of it, and the groups of each */
+    int64_t groups[MAX_LAUNCHES];
     double pass[BLOCKS * MOST];
     int passes;
     double bytes; /* of the plan's inputs and outputs */
@@ -148,16 +151,20 @@ static void add(void *user, const tw_trace_event *event)
 {
     work *w = user;
     const bool of_optimizer = w->row->optimizer && strcmp(event->label, w->row->optimizer) == 0;
-    if (event->lane == TW_LANE_COMPUTE &&
-        (w->row->launches == BENCH_PLAN ||
-         of_optimizer == (w->row->launches == BENCH_OPTIMIZER_ITSELF)))
-        w->nanoseconds += (double)(event->end - event->start);
+    if (event->lane != TW_LANE_COMPUTE ||
+        (w->row->launches != BENCH_PLAN &&
+         of_optimizer != (w->row->launches == BENCH_OPTIMIZER_ITSELF)))
+        return;
+    w->nanoseconds += (double)(event->end - event->start);
+    if (w->launches < MAX_LAUNCHES)
+        w->groups[w->launches++] = event->groups;
 }
 
 static int run_pass(work *w)
 {
     tw_error error;
     w->nanoseconds = 0;
+    w->launches = 0;
     tw_status status;
     if (w->plan) {
         status = tw_plan_run(w->plan, w->row->batch, (const void *const *)w->input, NULL, &error);
@@ -192,38 +199,46 @@ static int run_block(work *w)
     return code;
 }
 
-static int run_triad(tw_meter *meter, double *most)
+/* The best triad, and the least time of as many launches as a pass has, that compute nothing. */
+static int measure_limits(const work *w, tw_meter *meter, bench_result *result)
 {
     tw_error error;
-    double gbytes = 0;
-    if (meter && tw_meter_memory(meter, &gbytes, &error) != TW_OK)
+    double gbytes = 0, all = 0;
+    if (!meter)
+        return CLI_DONE;
+    if (tw_meter_memory(meter, &gbytes, &error) != TW_OK)
         return cli_error(&error, NULL);
-    *most = fmax(*most, gbytes);
+    for (int i = 0; i < w->launches; i++) {
+        double microseconds = 0;
+        if (tw_meter_launch(meter, w->groups[i], &microseconds, &error) != TW_OK)
+            return cli_error(&error, NULL);
+        all += microseconds * 1e-3;
+    }
+    result->gbytes_limit = fmax(result->gbytes_limit, gbytes);
+    result->launch_limit = result->launch_limit > 0 ? fmin(result->launch_limit, all) : all;
     return CLI_DONE;
 }
 
 static int run_passes(work *w, tw_meter *meter, bench_result *result)
 {
-    double gbytes = 0;
     int code = CLI_DONE;
+    *result = (bench_result){.row = w->row};
     for (int i = 0; i < WARM_UP && code == CLI_DONE; i++)
         code = run_pass(w);
     for (int i = 0; i < BLOCKS && code == CLI_DONE; i++) {
-        code = run_triad(meter, &gbytes);
+        code = measure_limits(w, meter, result);
         if (code == CLI_DONE)
             code = run_block(w);
     }
     if (code == CLI_DONE)
-        code = run_triad(meter, &gbytes);
+        code = measure_limits(w, meter, result);
     if (code != CLI_DONE)
         return code;
     qsort(w->pass, (size_t)w->passes, sizeof *w->pass, compare);
-    *result = (bench_result){.row = w->row,
-                             .passes = w->passes,
-                             .best = w->pass[0],
-                             .median = w->pass[w->passes / 2],
-                             .bytes = w->row->bytes > 0 ? w->row->bytes : w->bytes,
-                             .gbytes_limit = gbytes};
+    result->passes = w->passes;
+    result->best = w->pass[0];
+    result->median = w->pass[w->passes / 2];
+    result->bytes = w->row->bytes > 0 ? w->row->bytes : w->bytes;
     return CLI_DONE;
 }
 

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a device can do at most: a loop of multiply-adds, and STREAM's triad, timed on the device's
-// clock.
+// What a device can do at most: a loop of multiply-adds, STREAM's triad, and a launch of nothing,
+// timed on the device's clock.
 #include "schedule/schedule.h"
+#include <inttypes.h>
 
 #define PASSES 3
+#define LAUNCH_PASSES 50
 #define OPERATIONS 24        /* of a step of limit_fma, by element of a vector */
 #define LONG_ENOUGH 20000000 /* nanoseconds that the loop of multiply-adds shall take */
 #define MOST_STEPS (1 << 26)
 #define ARRAY_BYTES ((uint64_t)64 << 20) /* of each of the triad's, where the cache is smaller */
 #define BLOCK 4096                       /* elements of a work-group of the triad */
 
-enum { FMA, TRIAD, KERNELS };
+enum { FMA, TRIAD, NOTHING, KERNELS };
 
 struct tw_meter {
     tw_device *device;
@@ -38,7 +40,8 @@ static void choose_sizes(tw_meter *m)
         bytes = TW_MIN(bytes, caps->global_memory / 8);
     m->elements = TW_MAX((int64_t)(bytes / sizeof(float)) / BLOCK, 1) * BLOCK;
     m->vector = groups ? 1 : caps->vector;
-    m->items[FMA] = m->items[TRIAD] = groups ? TW_MIN(256, TW_MAX(caps->max_work_group, 1)) : 1;
+    for (int k = 0; k < KERNELS; k++)
+        m->items[k] = groups ? TW_MIN(256, TW_MAX(caps->max_work_group, 1)) : 1;
     m->groups[FMA] = (int64_t)TW_MAX(caps->units, 1) * (groups ? 16 : 4);
     m->groups[FMA] = TW_MIN(m->groups[FMA], m->elements / (m->items[FMA] * m->vector));
     m->groups[TRIAD] = m->elements / BLOCK;
@@ -57,7 +60,8 @@ static tw_status build(tw_meter *m, tw_error *error)
                    m->vector, m->items[TRIAD], BLOCK);
     tw_launch launch[KERNELS] = {
         {.label = "limit_fma", .file = "limit_fma.cl", .entry = "limit_fma"},
-        {.label = "limit_triad", .file = "limit_triad.cl", .entry = "limit_triad"}};
+        {.label = "limit_triad", .file = "limit_triad.cl", .entry = "limit_triad"},
+        {.label = "limit_launch", .file = "limit_launch.cl", .entry = "limit_launch"}};
     tw_launch *launches[KERNELS];
     bool guilty[KERNELS];
     for (int k = 0; k < KERNELS; k++) {
@@ -94,8 +98,10 @@ static tw_status launch(tw_meter *m, int kernel, int32_t n, uint64_t *nanosecond
 {
     const int64_t groups[3] = {m->groups[kernel], 1, 1};
     const int local[3] = {m->items[kernel], 1, 1};
-    tw_kernel_arg args[4] = {{.size = sizeof n, .value.i = n}, {.buffer = m->array[0]}};
-    int count = 2;
+    tw_kernel_arg args[4] = {{.size = sizeof n, .value.i = n}};
+    int count = 1;
+    if (kernel != NOTHING)
+        args[count++] = (tw_kernel_arg){.buffer = m->array[0]};
     if (kernel == TRIAD)
         args[count++] = (tw_kernel_arg){.buffer = m->array[1]};
     args[count++] = (tw_kernel_arg){.buffer = m->array[2]};
@@ -106,7 +112,8 @@ static tw_status launch(tw_meter *m, int kernel, int32_t n, uint64_t *nanosecond
     if (status == TW_OK)
         status = m->backend->event_wait(event, error);
     uint64_t start = 0, end = 0;
-    if (status == TW_OK && (!m->backend->event_times(event, &start, &end) || end <= start))
+    if (status == TW_OK && (!m->backend->event_times(event, &start, &end) || end < start ||
+                            (end == start && kernel != NOTHING)))
         status = tw_fail(error, TW_ERROR_DEVICE, "%s: the device has no times of its launches",
                          m->device->info.name);
     m->backend->event_release(&event);
@@ -118,7 +125,7 @@ static tw_status launch(tw_meter *m, int kernel, int32_t n, uint64_t *nanosecond
 static tw_status best(tw_meter *m, int kernel, int32_t n, uint64_t *nanoseconds, tw_error *error)
 {
     *nanoseconds = UINT64_MAX;
-    for (int i = 0; i < PASSES; i++) {
+    for (int i = 0; i < (kernel == NOTHING ? LAUNCH_PASSES : PASSES); i++) {
         uint64_t time;
         TW_TRY(launch(m, kernel, n, &time, error));
         *nanoseconds = TW_MIN(*nanoseconds, time);
@@ -156,6 +163,18 @@ tw_status tw_meter_memory(tw_meter *meter, double *gbytes, tw_error *error)
     uint64_t time = 0;
     TW_TRY(best(meter, TRIAD, 1, &time, error));
     *gbytes = 3.0 * sizeof(float) * (double)meter->elements / (double)time;
+    return TW_OK;
+}
+
+tw_status tw_meter_launch(tw_meter *meter, int64_t groups, double *microseconds, tw_error *error)
+{
+    uint64_t time = 0;
+    if (groups < 1)
+        return tw_fail(error, TW_ERROR_ARGUMENT, "a launch has at least 1 work-group, not %" PRId64,
+                       groups);
+    meter->groups[NOTHING] = groups;
+    TW_TRY(best(meter, NOTHING, 1, &time, error));
+    *microseconds = (double)time * 1e-3;
     return TW_OK;
 }
 

@@ -8,7 +8,13 @@
 /* Takes an event into the run's list, under a label for the trace. */
 static void mark(tw_slot *slot, tw_event *event, const char *label, tw_lane lane)
 {
-    slot->mark[slot->n_marks++] = (tw_mark){event, label, lane};
+    slot->mark[slot->n_marks++] = (tw_mark){event, label, lane, 0};
+}
+
+static void mark_launch(tw_slot *slot, tw_event *event, const char *label, const int64_t *groups)
+{
+    mark(slot, event, label, TW_LANE_COMPUTE);
+    slot->mark[slot->n_marks - 1].groups = groups[0] * groups[1] * groups[2];
 }
 
 static void release_marks(tw_runner *runner, tw_slot *slot)
@@ -22,9 +28,10 @@ static void release_marks(tw_runner *runner, tw_slot *slot)
 static tw_status trace_marks(tw_runner *runner, const tw_slot *slot, tw_error *error)
 {
     for (int i = 0; i < slot->n_marks; i++) {
-        uint64_t start, end;
-        if (runner->backend->event_times(slot->mark[i].event, &start, &end) &&
-            !tw_trace_add(runner, slot->mark[i].label, slot->mark[i].lane, start, end))
+        const tw_mark *m = &slot->mark[i];
+        tw_trace_event event = {.label = m->label, .lane = m->lane, .groups = m->groups};
+        if (runner->backend->event_times(m->event, &event.start, &event.end) &&
+            !tw_trace_add(runner, &event))
             return tw_fail_memory(error);
     }
     return TW_OK;
@@ -183,7 +190,7 @@ static tw_status launch_one(enqueuing *e, tw_bound *bound, int number, tw_error 
                                    wanted ? &event : NULL, error));
     e->uploaded = NULL;
     if (event)
-        mark(e->slot, event, bound->launch->label, TW_LANE_COMPUTE);
+        mark_launch(e->slot, event, bound->launch->label, bound->groups);
     return TW_OK;
 }
 
@@ -201,7 +208,7 @@ static tw_status launch_chain(enqueuing *e, tw_chain *chain, tw_error *error)
     chain->turn[e->slot->beside] ^= 1;
     e->uploaded = NULL;
     if (event)
-        mark(e->slot, event, runner->bound[chain->first].launch->label, TW_LANE_COMPUTE);
+        mark_launch(e->slot, event, runner->bound[chain->first].launch->label, groups);
     return TW_OK;
 }
 
@@ -346,11 +353,12 @@ static tw_status run_host(tw_runner *runner, tw_slot *slot, const tw_runtime *ru
     }
     for (int s = 0; s < recipe->n_stages; s++) {
         const tw_stage *stage = &recipe->stage[s];
-        const uint64_t start = tw_trace_clock();
+        tw_trace_event event = {
+            .label = stage->label, .lane = TW_LANE_COMPUTE, .start = tw_trace_clock()};
         TW_TRY(tw_reference_run(runner->context, stage->reference, stage->n_references,
                                 runner->data, runtime, error));
-        if (runner->tracing &&
-            !tw_trace_add(runner, stage->label, TW_LANE_COMPUTE, start, tw_trace_clock()))
+        event.end = tw_trace_clock();
+        if (runner->tracing && !tw_trace_add(runner, &event))
             return tw_fail_memory(error);
     }
     for (int i = 0; i < recipe->n_outputs; i++) {

@@ -132,6 +132,7 @@ typedef struct tw_mark {
     tw_event *event;
     const char *label;
     tw_lane lane;
+    int64_t groups; /* of a launch */
 } tw_mark;
 
 /* An output that the host copies once the run has ended, from memory that it shares with the device. */
@@ -271,7 +272,7 @@ int tw_bind_scalar(const tw_arg *arg, const tw_runtime *runtime, tw_kernel_arg *
 /* How many kernel arguments a launch argument becomes. */
 int tw_bind_width(tw_arg_kind kind);
 /* Takes a trace's piece; false when memory is out. */
-bool tw_trace_add(tw_runner *runner, const char *label, tw_lane lane, uint64_t start, uint64_t end);
+bool tw_trace_add(tw_runner *runner, const tw_trace_event *event);
 uint64_t tw_trace_clock(void);
 
 #endif

@@ -4,12 +4,13 @@
 #include <inttypes.h>
 #include <time.h>
 
-bool tw_trace_add(tw_runner *runner, const char *label, tw_lane lane, uint64_t start, uint64_t end)
+bool tw_trace_add(tw_runner *runner, const tw_trace_event *event)
 {
     if (!tw_grow(runner->context, &runner->event, &runner->capacity_events, runner->n_events,
                  sizeof *runner->event))
         return false;
-    runner->event[runner->n_events++] = (tw_trace_event){label, lane, start, TW_MAX(start, end)};
+    runner->event[runner->n_events] = *event;
+    runner->event[runner->n_events++].end = TW_MAX(event->start, event->end);
     return true;
 }
 

@@ -507,8 +507,10 @@ def bench_ops_on_device():
     for row in (ROW_OF_OPS, "adam 131072"):
         head, found = map(json.loads, run("bench", "--ops", row, "--kernels", "simd", "--json").stdout.splitlines())
         check(head["gflops_limit"] > 0 and head["gbytes_limit"] > 0, head)
-        check(found["limit"] == "memory" and found["fraction"] > 0 and found["gbytes_limit"] > 0, found)
-        check(abs(found["fraction"] - found["gbytes"] / found["gbytes_limit"]) < 1e-6 * found["fraction"], found)
+        check(found["gbytes_limit"] > 0 and found["launch_ms_limit"] > 0, found)
+        parts = {"memory": found["gbytes"] / found["gbytes_limit"], "launch": found["launch_ms_limit"] / found["ms"]}
+        check(parts[found["limit"]] == max(parts.values()), found)
+        check(abs(found["fraction"] - parts[found["limit"]]) < 1e-6 * found["fraction"], found)
 
 
 @test

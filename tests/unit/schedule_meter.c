@@ -12,11 +12,15 @@ static void rates(void)
     tw_meter *meter = NULL;
     CHECK_OK(tw_meter_create(device, &meter, &error), error);
     for (int i = 0; i < 2; i++) {
-        double gflops = 0, gbytes = 0;
+        double gflops = 0, gbytes = 0, one = 0, many = 0;
         CHECK_OK(tw_meter_arithmetic(meter, &gflops, &error), error);
         CHECK_OK(tw_meter_memory(meter, &gbytes, &error), error);
         CHECK(gflops > 0);
         CHECK(gbytes > 0);
+        CHECK_OK(tw_meter_launch(meter, 1, &one, &error), error);
+        CHECK_OK(tw_meter_launch(meter, 100000, &many, &error), error);
+        CHECK(many > one);
+        CHECK(tw_meter_launch(meter, 0, &one, &error) == TW_ERROR_ARGUMENT);
     }
     tw_meter_destroy(&meter);
     CHECK(meter == NULL);
@@ -78,6 +82,7 @@ static void memory_fails(void)
 
 typedef struct seen {
     int lane[3], wrong;
+    bool host;
 } seen;
 
 static void look(void *user, const tw_trace_event *event)
@@ -85,6 +90,7 @@ static void look(void *user, const tw_trace_event *event)
     seen *s = user;
     s->lane[event->lane]++;
     s->wrong += !event->label || !*event->label || event->end < event->start;
+    s->wrong += (event->groups > 0) != (event->lane == TW_LANE_COMPUTE && !s->host);
 }
 
 static void trace_of(const char *select, int uploads, int launches)
@@ -102,7 +108,7 @@ static void trace_of(const char *select, int uploads, int launches)
              error);
     CHECK_OK(tw_plan_trace(plan, &error), error);
     for (int round = 0; round < 2; round++) {
-        seen s = {{0}, 0};
+        seen s = {{0}, 0, !uploads};
         for (int i = 0; i < 3; i++)
             CHECK_OK(tw_plan_enqueue(plan, 8, (const void *[]){x}, (void *[]){y}, &error), error);
         CHECK_OK(tw_plan_trace_read(plan, look, &s, &error), error);
