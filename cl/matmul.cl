@@ -92,11 +92,5 @@ TW_ENTRY KERNEL(matmul)(TW_N, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS)
     const int first = block * TILE_WIDTH, b0 = ((B_INDEX) * BLOCKS + block) * (K) * TILE_WIDTH;
 #endif
     const int from = (int)((long)(K)*slab / SLABS), to = (int)((long)(K) * (slab + 1) / SLABS);
-    if ((M) >= ROWS) {
-        const int top = min(begin, (M)-ROWS);
-        PRODUCT(ROWS, top, begin);
-    } else {
-        for (int row = 0; row < (M); row++)
-            PRODUCT(1, row, row);
-    }
+    TILE_OF_ROWS(PRODUCT, begin, M);
 }

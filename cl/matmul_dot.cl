@@ -67,11 +67,5 @@ TW_ENTRY KERNEL(matmul_dot)(TW_N, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS)
     USE_IN(b);
     const int begin = tw_group(0) * ROWS, chunk = tw_group(1) * VW, batch = tw_group(2);
     const int a0 = (A_INDEX) * ((M) * (K)), b0 = (B_INDEX) * (N * (K));
-    if ((M) >= ROWS) {
-        const int top = min(begin, (M)-ROWS);
-        PRODUCT(ROWS, top, begin);
-    } else {
-        for (int row = 0; row < (M); row++)
-            PRODUCT(1, row, row);
-    }
+    TILE_OF_ROWS(PRODUCT, begin, M);
 }

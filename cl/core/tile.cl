@@ -38,6 +38,19 @@
     TILE_UNROLL for (int tile_i = 0; tile_i < ROWS; tile_i++)                                                         \
         TILE_UNROLL for (int tile_v = 0; tile_v < NV; tile_v++) out[tile_i][tile_v] = acc[tile_i][tile_v];
 
+// PRODUCT(rows, top, begin) for the tile of ROWS rows that begins at row `begin` of `count`: the last one overlaps the one
+// before it and stores only what is its own; where there are fewer rows than a tile has, one at a time.
+#define TILE_OF_ROWS(PRODUCT, begin, count)                                                                           \
+    do {                                                                                                              \
+        if ((count) >= ROWS) {                                                                                        \
+            const int tile_top = min(begin, (count)-ROWS);                                                            \
+            PRODUCT(ROWS, tile_top, begin);                                                                           \
+        } else {                                                                                                      \
+            for (int tile_row = 0; tile_row < (count); tile_row++)                                                    \
+                PRODUCT(1, tile_row, tile_row);                                                                       \
+        }                                                                                                             \
+    } while (0)
+
 // PUT(W, v, at, col), EPILOGUE or one like it, for the lanes `from` to `to` - 1 of the vector v, of those that it has. Its
 // lane 0 is element `at`, in column `col`. `whole`, a constant: all of it or nothing is put, so that the second PUT is not
 // even compiled.
