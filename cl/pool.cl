@@ -2,7 +2,7 @@
 // Pooling of images x [n,H,W,C] to [n,OH,OW,C]: the largest value of each window and its number there (MAXIMUM), or the
 // mean of its pixels inside the image. INSIDE_ALL: there is no padding, so all are. Vectors run over channels.
 //
-// simd: a group computes a row of results. simt (VW 1): a work-item computes one result.
+// simd: a group computes a row of results, and asks for the pixels of the next one. simt (VW 1): a work-item computes one result.
 // Small windows are written out.
 #if INSIDE_ALL && KH * KW <= 9
 #define POOL_WINDOW TILE_UNROLL
@@ -21,6 +21,8 @@
             POOL_WINDOW                                                                                               \
             for (int kx = kx0; kx < kx1; kx++) {                                                                      \
                 const FLOATV(WIDTH) v = LOAD(WIDTH, x, (((image)*H + y0 + ky) * W + x0 + kx) * C + (c));              \
+                if (WIDTH > 1)                                                                                        \
+                    TW_PREFETCH_FAR(x, (((image)*H + y0 + ky + SY) * W + x0 + kx) * C + (c));                         \
                 POOL_TAKE(WIDTH)                                                                                      \
             }                                                                                                         \
         }                                                                                                             \

@@ -111,13 +111,17 @@ TW_ENTRY KERNEL(reduce)(TW_N X_PARAMS RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SL
     }
 }
 #elif FORM == 2
-// Whole runs of columns are added to sums in private memory: rows are read as they lie. Long ones come four at a time;
-// short ones do not, for the caches foresee addresses that grow.
+// Whole runs of columns are added to sums in private memory: rows are read as they lie. Long ones come four at a time, and
+// the next four are asked for; short ones do not, for the caches foresee addresses that grow.
 #define REDUCE_FOUR(W, i)                                                                          \
     VALUEV(W) a = LOAD(W, x, i);                                                                   \
     const VALUEV(W) b = LOAD(W, x, (i) + INNER);                                                   \
     VALUEV(W) c = LOAD(W, x, (i) + 2 * INNER);                                                     \
     const VALUEV(W) d = LOAD(W, x, (i) + 3 * INNER);                                               \
+    TW_PREFETCH_FAR(x, (i) + 4 * INNER);                                                           \
+    TW_PREFETCH_FAR(x, (i) + 5 * INNER);                                                           \
+    TW_PREFETCH_FAR(x, (i) + 6 * INNER);                                                           \
+    TW_PREFETCH_FAR(x, (i) + 7 * INNER);                                                           \
     a = REDUCE(a, b);                                                                              \
     c = REDUCE(c, d);                                                                              \
     a = REDUCE(a, c)
