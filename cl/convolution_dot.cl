@@ -60,35 +60,65 @@
     JOIN_ALL(1, even, odd)
 #endif
 
-// Adds to acc what PIXELS pixels of the phase from `place` on meet, of which pixel i has a pixel of the source at tap kx
-// if INSIDE(i); LOOP over taps.
-#define ADD(LOOP, place, INSIDE)                                                                                      \
+// Taps of a row that go together, so that each pixel of the source is loaded once for them: all of them, unless they are
+// too many for the registers, or phases meet different ones. They and PIXELS pixels reach over SPAN pixels of the source; pixel s of these meets the tile's pixel
+// REACH(s, g) / STEP_X at tap g of them.
+#if PHASES == 1 && KW * LANES <= 9
+#define TOGETHER KW
+#else
+#define TOGETHER 1
+#endif
+#define SPAN ((PIXELS - 1) * STEP_X + (TOGETHER - 1) * DX + 1)
+#if BY_X
+#define FIRST_TAP (kx + TOGETHER - 1) // that which meets the first of them
+#define REACH(s, g) ((s) - (TOGETHER - 1 - (g)) * DX)
+#else
+#define FIRST_TAP kx
+#define REACH(s, g) ((s) - (g)*DX)
+#endif
+
+// The row of the source that no tile has read yet is asked for AHEAD elements before it is needed, where the sums of a
+// pixel are short; rows lie one behind the other.
+#define AHEAD 2048
+#if TOGETHER == KW
+#define FETCH_AHEAD(s, ky)                                                                                            \
+    if ((ky) == (BY_X ? 0 : KH - 1) && (s) < PIXELS * STEP_X)                                                         \
+    TW_PREFETCH(x, a + (s)*SUM + AHEAD)
+#else
+#define FETCH_AHEAD(s, ky)
+#endif
+
+// Adds to acc what PIXELS pixels of the phase from `place` on meet, of which pixel s of the source is there if INSIDE(s).
+#define ADD(place, INSIDE)                                                                                            \
     TILE_LOOP for (int ky = 0; ky < KH; ky++)                                                                         \
     {                                                                                                                 \
         const int sy = SOURCE_ROW(row, ky);                                                                           \
         if (sy < 0 || sy >= SOURCE_H)                                                                                 \
             continue;                                                                                                 \
-        LOOP for (int kx = 0; kx < KW; kx++)                                                                          \
+        TILE_LOOP for (int kx = 0; kx < KW; kx += TOGETHER)                                                           \
         {                                                                                                             \
             if (!MEETS(phase, kx))                                                                                    \
                 continue;                                                                                             \
-            const int sx = (place)*STEP_X + SHIFT(phase, kx);                                                         \
+            const int sx = (place)*STEP_X + SHIFT(phase, FIRST_TAP);                                                  \
             int a = ((image * SOURCE_H + sy) * SOURCE_W + sx) * SUM, b = (ky * KW + kx) * (LANES * SUM);              \
             TILE_LOOP for (int c = 0; c < SUM; c += VW, a += VW, b += VW)                                             \
             {                                                                                                         \
-                FLOATV(VW) tap[LANES];                                                                                \
-                TILE_UNROLL for (int j = 0; j < LANES; j++) tap[j] = LOAD(VW, w, b + j * SUM);                        \
-                TILE_UNROLL for (int i = 0; i < PIXELS; i++)                                                          \
-                    if (INSIDE(i)) {                                                                                  \
-                        const FLOATV(VW) v = LOAD(VW, x, a + i * (STEP_X * SUM));                                     \
-                        TILE_UNROLL for (int j = 0; j < LANES; j++) acc[i * LANES + j] =                              \
-                            v * tap[j] + acc[i * LANES + j];                                                          \
+                FLOATV(VW) tap[TOGETHER * LANES];                                                                     \
+                TILE_UNROLL for (int j = 0; j < TOGETHER * LANES; j++) tap[j] = LOAD(VW, w, b + j * SUM);             \
+                TILE_UNROLL for (int s = 0; s < SPAN; s++)                                                            \
+                    if (INSIDE(s)) {                                                                                  \
+                        const FLOATV(VW) v = LOAD(VW, x, a + s * SUM);                                                \
+                        FETCH_AHEAD(s, ky);                                                                           \
+                        TILE_UNROLL for (int g = 0; g < TOGETHER; g++)                                                \
+                            if (REACH(s, g) >= 0 && REACH(s, g) % STEP_X == 0 && REACH(s, g) < PIXELS * STEP_X)       \
+                                TILE_UNROLL for (int j = 0; j < LANES; j++) acc[REACH(s, g) / STEP_X * LANES + j] =   \
+                                    v * tap[g * LANES + j] + acc[REACH(s, g) / STEP_X * LANES + j];                   \
                     }                                                                                                 \
             }                                                                                                         \
         }                                                                                                             \
     }
-#define ALL(i) 1
-#define SOME(i) (sx + (i)*STEP_X >= 0 && sx + (i)*STEP_X < SOURCE_W)
+#define ALL(s) 1
+#define SOME(s) (sx + (s) >= 0 && sx + (s) < SOURCE_W)
 
 TW_ENTRY KERNEL(convolution_dot)(TW_N, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
 {
@@ -122,16 +152,16 @@ TW_ENTRY KERNEL(convolution_dot)(TW_N, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
             TILE_UNROLL for (int i = 0; i < VW; i++) acc[i] = (FLOATV(VW))(0);
 #if EDGES
             if (p == 0)
-                ADD(TILE_UNROLL, 0, SOME)
+                ADD(0, SOME)
             else if (p == RESULT_W - PIXELS)
-                ADD(TILE_UNROLL, RESULT_W - PIXELS, SOME)
+                ADD(RESULT_W - PIXELS, SOME)
             else
-                ADD(TILE_LOOP, p, ALL)
+                ADD(p, ALL)
 #else
             if (p < from || p + PIXELS > to)
-                ADD(TILE_LOOP, p, SOME)
+                ADD(p, SOME)
             else
-                ADD(TILE_LOOP, p, ALL)
+                ADD(p, ALL)
 #endif
             ADD_UP;
             TW_CAT(vstore, VW)(acc[0], 0, sums + p * LANES);
