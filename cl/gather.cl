@@ -14,6 +14,18 @@
         const VALUEV(W) v = LOAD(W, x, source + i);                                                \
         EPILOGUE(W, v, run *INNER + i, (run * INNER + i) % LAST);                                  \
     }
+// AHEAD: asks for the run that comes later, from a table beyond the caches.
+#if AHEAD
+#define FETCH_RUN(later)                                                                           \
+    {                                                                                              \
+        const int fetched = ((later) / PICKS * AXIS + LOAD(1, index, (later) % PICKS)) * INNER;    \
+        TW_ROLLED                                                                                  \
+        for (int k = 0; k < INNER; k += 16)                                                        \
+            TW_PREFETCH_FAR(x, fetched + k);                                                       \
+    }
+#else
+#define FETCH_RUN(later)
+#endif
 TW_ENTRY KERNEL(gather)(TW_N, TW_IN(x), TW_IN(index) EPILOGUE_PARAMS)
 {
     USE_IN(x);
@@ -32,6 +44,7 @@ TW_ENTRY KERNEL(gather)(TW_N, TW_IN(x), TW_IN(index) EPILOGUE_PARAMS)
         GATHER_PLACE(run % PICKS);
         const int source = (run / PICKS * AXIS + place) * INNER;
         int i = 0;
+        FETCH_RUN(min(run + 16, OUTER * PICKS - 1));
 #if VECTOR
         GATHER_VECTORS(16)
         GATHER_VECTORS(4)

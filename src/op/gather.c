@@ -11,7 +11,7 @@
 #define SIMT_LOCAL 64
 #define SIMT_SUMS 4096    /* floats of local memory for sums of a work-group: 16 KiB */
 #define MOST_SLABS 16     /* of numbers that are sorted side by side */
-#define SMALL_TABLE 65536 /* elements of dx that the second-level cache holds: 256 KiB */
+#define SMALL_TABLE 65536 /* elements of a table that the second-level cache holds: 256 KiB */
 #define SLAB_LEAST 32     /* columns of a work-item (simd): whole cache lines, two of them */
 #define ROWS_UNIT 16      /* work-items a core that share out the rows of dx (simd) */
 
@@ -102,6 +102,12 @@ static tw_launch *gather_launch(tw_site *site, tw_candidate *candidate, const ch
     return launch;
 }
 
+/* What is picked from is more than the second-level cache holds. */
+static bool is_large(tw_collapsed c)
+{
+    return tw_dim_nominal(c.axis) * tw_dim_nominal(c.inner) > SMALL_TABLE;
+}
+
 static void gather_variants(tw_site *site)
 {
     const tw_shape *x = tw_site_in_shape(site, 0), *y = tw_site_out_shape(site, 0);
@@ -114,6 +120,7 @@ static void gather_variants(tw_site *site)
     tw_launch_define(site, launch, "ITEMS", site->caps->family == TW_FAMILY_SIMT);
     tw_launch_define(site, launch, "FORM", 1);
     tw_launch_define(site, launch, "CHUNK", chunk);
+    tw_launch_define(site, launch, "AHEAD", tw_dim_nominal(c.inner) >= 16 && is_large(c));
     tw_launch_define(site, launch, "VECTOR",
                      tw_expr_linear(site->epilogue) || tw_dim_equal(tw_last_dim(y), c.inner));
     tw_launch_define_dim(site, launch, "LAST", tw_last_dim(y));
@@ -269,7 +276,7 @@ static void gather_dx_variants(tw_site *site)
     const tw_shape *x = tw_site_out_shape(site, 0);
     const int axis = tw_axis_checked(site->call, "axis", x->rank);
     const tw_collapsed c = tw_collapse(x, axis, axis + 1);
-    const bool large = tw_dim_nominal(c.axis) * tw_dim_nominal(c.inner) > SMALL_TABLE;
+    const bool large = is_large(c);
     tw_candidate *walk;
     if (large)
         gather_dx_sorted(site, tw_site_candidate(site, TW_FAMILY_SIMD, "gather_dx_sorted"), c);
