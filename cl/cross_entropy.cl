@@ -4,7 +4,7 @@
 // Labels are class numbers, or (DENSE) a distribution a row; SMOOTHING s makes them t' = (1 - s) t + s / AXIS. With
 // L = log(sum(exp(x))): loss = -sum(t' (x - L)); dx = dloss (softmax(x) sum(t') - t'). Numbers out of range are held to it.
 // LOCAL 1, simd: a work-item takes CHUNK rows in vectors; else, simt: a work-group of LOCAL items takes a row.
-// Of few class numbers a row: cross_entropy_short.cl. DLOSS_ONE: one dloss for all rows. HAS_TAIL: AXIS may be no multiple of 16.
+// Of few class numbers a row: softmax_short.cl. DLOSS_ONE: one dloss for all rows. HAS_TAIL: AXIS may be no multiple of 16.
 
 #if LOCAL > 1
 #define LOSS_SHARE(v, joined)                                                                      \

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What cross_entropy.cl computes of class numbers, for rows of few logits (AXIS from 4 on): 16 rows at once, a row a lane.
+// What softmax.cl and cross_entropy.cl compute, the latter of class numbers, for rows of few logits (AXIS from 4 on): 16 rows
+// at once, a row a lane. FORM 1: softmax, or (LOG) its logarithm; 2: the loss; 3: the gradient of the loss.
 //
 // Columns are vectors, transposed in registers as they come, so that the largest of a row, its sum, its logarithm and the
 // logit of its class are one vector's for 16 rows; along rows each of these would cost more than the 16 exponentials.
@@ -15,28 +16,34 @@
 #endif
 #define LANES ((ROWS) < 16 ? 1 : 16)
 #define OF_ROWS(V, name) ((ROWS) < 16 ? (V)(LOAD(1, name, base)) : LOAD(16, name, base))
+#define LARGER(a, b) select(a, b, (b) > (a))
+// Of the loss.
 #define OFF (SMOOTHING / AXIS)
 #define ON (1.0f - SMOOTHING + SMOOTHING / AXIS)
-#define LARGER(a, b) select(a, b, (b) > (a))
-
-#if GRADIENT
-#define LOSS_INPUTS TW_IN(logits), TW_IN(label), TW_IN(dloss)
+#if FORM == 1
+#define SHORT_INPUTS TW_IN(logits)
+#elif FORM == 2
+#define SHORT_INPUTS TW_IN(logits), TW_IN(label)
 #else
-#define LOSS_INPUTS TW_IN(logits), TW_IN(label)
+#define SHORT_INPUTS TW_IN(logits), TW_IN(label), TW_IN(dloss)
 #endif
 
-TW_ENTRY KERNEL(cross_entropy)(TW_N, LOSS_INPUTS EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(softmax_short)(TW_N, SHORT_INPUTS EPILOGUE_PARAMS)
 {
     USE_IN(logits);
+#if FORM > 1
     USE_IN(label);
-#if GRADIENT
+#endif
+#if FORM == 3
     USE_IN(dloss);
 #endif
     const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, ROWS), pitch = (ROWS) < 16 ? 0 : AXIS;
     TW_ROLLED
     for (int row = begin; row < end; row += LANES) {
         const int base = (ROWS) < 16 ? row : min(row, ROWS - 16), from = row - base, to = min(end - base, LANES);
+#if FORM > 1
         const int16 number = OF_ROWS(int16, label), chosen = min(max(number, 0), AXIS - 1);
+#endif
         float16 x[(AXIS + 15) / 16 * 16], high = -INFINITY, at_class = 0.0f;
         TW_ROLLED
         for (int block = 0; block < AXIS; block += COLUMNS) {
@@ -54,7 +61,7 @@ TW_ENTRY KERNEL(cross_entropy)(TW_N, LOSS_INPUTS EPILOGUE_PARAMS)
             TILE_UNROLL for (int k = 0; k < COLUMNS; k++)
             {
                 x[c + k] = v[k];
-#if !GRADIENT
+#if FORM == 2
                 at_class = select(at_class, v[k], chosen == c + k);
 #endif
             }
@@ -69,25 +76,33 @@ TW_ENTRY KERNEL(cross_entropy)(TW_N, LOSS_INPUTS EPILOGUE_PARAMS)
         TW_ROLLED
         for (int c = 0; c < AXIS; c++) {
             const float16 e = TW_EXP(16, x[c] - high);
-#if GRADIENT
-            x[c] = e;
+#if FORM != 2
+            x[c] = LOG ? x[c] - high : e;
 #elif SMOOTHED
             all += x[c] - high;
 #endif
             sum += e;
         }
-#if GRADIENT
+#if FORM != 2
+#if FORM == 3
 #if DLOSS_ONE
         const float16 d = LOAD(1, dloss, 0);
 #else
         const float16 d = OF_ROWS(float16, dloss);
 #endif
         const float16 scale = d / sum, on = d * ON, off = d * OFF;
+#define RESULT(c) (x[c] * scale - select(off, on, chosen == (c)))
+#elif LOG
+        const float16 log_sum = TW_LOG(16, sum);
+#define RESULT(c) (x[c] - log_sum)
+#else
+        const float16 scale = 1.0f / sum;
+#define RESULT(c) (x[c] * scale)
+#endif
         TW_ROLLED
         for (int block = 0; block < AXIS; block += 16) {
             float16 v[16];
-            TILE_UNROLL for (int k = 0; k < 16; k++)
-                v[k] = x[block + k] * scale - select(off, on, chosen == block + k);
+            TILE_UNROLL for (int k = 0; k < 16; k++) v[k] = RESULT(block + k);
             TILE_TRANSPOSE_SQUARE(float16, v);
             TW_ROLLED
             for (int k = from; k < to; k++) {

@@ -3,12 +3,11 @@
 // each row of logits, and its gradient by the logits, one kernel each.
 #include "op/expr.h"
 #include "op/helpers.h"
+#include "op/softmax.h"
 #include <math.h>
 
 #define SIMT_LOCAL 64
 #define MOST_KEPT 4096 /* elements of a row that a work-item keeps to itself (simd): 16 KiB */
-#define SHORT_LEAST 4  /* elements of a row from which 16 rows go together (simd), and ... */
-#define SHORT_MOST 64  /* up to which */
 #define SMOOTHING_ATTRIBUTE                                                                        \
     {                                                                                              \
         "label_smoothing", TW_ATTR_FLOAT, "0", NULL, "labels become (1 - s) * label + s / classes" \
@@ -144,36 +143,28 @@ static void loss_dx_host(const tw_host_call *host)
 
 /* ---- kernels ---- */
 
-/* Whether rows of the call are so short that 16 go together: cl/cross_entropy_short.cl. */
+/* Rows so short that 16 go together: cl/softmax_short.cl. */
 static bool is_short(const tw_site *site, tw_dim axis)
 {
-    return site->caps->family == TW_FAMILY_SIMD && !is_dense(site->call) && tw_dim_fixed(axis) &&
-           axis.scale >= SHORT_LEAST && axis.scale <= SHORT_MOST;
-}
-
-/* Rows that a work-item of the simd family takes. Of short ones so many that each of 16 finds the
- * next asked for ahead, but enough work-items for all units. */
-static int64_t rows_of_item(const tw_site *site, tw_dim rows, tw_dim axis)
-{
-    const int64_t nominal = TW_MAX(1, tw_dim_nominal(axis));
-    if (!is_short(site, axis))
-        return TW_MAX(1, 1024 / nominal);
-    const int64_t share = tw_dim_at(rows, site->batch) / (4 * site->caps->units);
-    return TW_MAX(16, TW_MIN(TW_MAX(share, 8192 / nominal), 65536 / nominal) / 16 * 16);
+    return !is_dense(site->call) && tw_rows_short(site, axis);
 }
 
 /* What a work-item of the simd family does, a work-group of the other: macros that tell how. */
 static void define_way(tw_site *site, tw_launch *launch, tw_dim rows, tw_dim axis)
 {
     const bool simt = site->caps->family == TW_FAMILY_SIMT, gradient = site->call->n_inputs == 3;
-    const int64_t chunk = rows_of_item(site, rows, axis);
-    tw_launch_define(site, launch, "CHUNK", chunk);
-    tw_launch_global(launch, 0, rows, simt ? 1 : chunk, simt ? SIMT_LOCAL : 1);
     if (is_short(site, axis)) {
         const tw_dim last = tw_last_dim(tw_site_out_shape(site, 0));
+        tw_launch_short(site, launch, rows, axis);
+        tw_launch_define(site, launch, "FORM", gradient ? 3 : 2);
+        tw_launch_define(site, launch, "LOG", 0);
         tw_launch_define(site, launch, "ACROSS",
                          tw_expr_linear(site->epilogue) || tw_dim_equal(last, rows));
     } else {
+        const int64_t chunk = TW_MAX(1, 1024 / TW_MAX(1, tw_dim_nominal(axis)));
+        tw_launch_define(site, launch, "CHUNK", chunk);
+        tw_launch_global(launch, 0, rows, simt ? 1 : chunk, simt ? SIMT_LOCAL : 1);
+        tw_launch_define(site, launch, "GRADIENT", gradient);
         tw_launch_define(site, launch, "LOCAL", simt ? SIMT_LOCAL : 1);
         tw_launch_define(site, launch, "HAS_TAIL", tw_has_tail(axis));
         tw_launch_define(site, launch, "KEEP",
@@ -188,12 +179,12 @@ static void loss_variants(tw_site *site)
     const tw_dim rows = tw_shape_span(x, 0, x->rank - 1), axis = x->dim[x->rank - 1];
     const bool gradient = site->call->n_inputs == 3;
     const double smoothing = tw_attr_float(site->call, "label_smoothing");
-    const char *file = is_short(site, axis) ? "cross_entropy_short.cl" : "cross_entropy.cl";
-    const char *name = is_short(site, axis) ? "cross_entropy_short" : "cross_entropy";
-    tw_launch *launch = tw_candidate_launch(site, tw_site_candidate(site, site->caps->family, name),
-                                            file, "cross_entropy");
+    const bool few = is_short(site, axis);
+    tw_launch *launch = tw_candidate_launch(
+        site,
+        tw_site_candidate(site, site->caps->family, few ? "cross_entropy_short" : "cross_entropy"),
+        few ? "softmax_short.cl" : "cross_entropy.cl", few ? "softmax_short" : "cross_entropy");
     define_way(site, launch, rows, axis);
-    tw_launch_define(site, launch, "GRADIENT", gradient);
     tw_launch_define(site, launch, "SMOOTHED", smoothing > 0);
     tw_launch_define_float(site, launch, "SMOOTHING", smoothing);
     tw_launch_define_dim(site, launch, "ROWS", rows);
@@ -206,7 +197,7 @@ static void loss_variants(tw_site *site)
                          tw_dim_is_one(tw_shape_count(tw_site_in_shape(site, 2))));
         tw_launch_in(site, launch, "dloss", site->in[2], tw_site_in_type(site, 2));
     }
-    tw_launch_epilogue(site, launch, gradient ? 1 | 4 | 16 : is_short(site, axis) ? 1 | 16 : 1);
+    tw_launch_epilogue(site, launch, gradient ? 1 | 4 | 16 : few ? 1 | 16 : 1);
 }
 
 static double loss_cost(const tw_call *call, int64_t n)

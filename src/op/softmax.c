@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // softmax and log_softmax along an axis, and their gradients: softmax_dx(dy, y), log_softmax_dx(dy,
 // y).
+#include "op/softmax.h"
 #include "op/expr.h"
 #include "op/helpers.h"
 #include <math.h>
 
 #define SIMT_LOCAL 64
 #define MOST_KEPT 4096 /* elements of a row that a work-item keeps to itself (simd): 16 KiB */
+#define SHORT_LEAST 4  /* elements of a row from which 16 rows go together (simd), and ... */
+#define SHORT_MOST 64  /* up to which */
 
 static const tw_attribute softmax_attributes[] = {
     {"axis", TW_ATTR_INT, "-1", NULL, "the axis along which results add up to 1"},
     {NULL, TW_ATTR_INT, NULL, NULL, NULL}};
+
+static bool is_log(const tw_call *call)
+{
+    return call->op->name[0] == 'l';
+}
 
 static tw_status softmax_infer(tw_call *call, tw_error *error)
 {
@@ -114,7 +122,38 @@ static void log_softmax_dx_host(const tw_host_call *host)
     each_row(host, log_softmax_dx_row);
 }
 
-/* The launch that all candidates share; form: see cl/softmax.cl. */
+bool tw_rows_short(const tw_site *site, tw_dim axis)
+{
+    return site->caps->family == TW_FAMILY_SIMD && tw_dim_fixed(axis) &&
+           axis.scale >= SHORT_LEAST && axis.scale <= SHORT_MOST;
+}
+
+/* So many rows a work-item that each of 16 finds the next asked for ahead, but enough work-items
+ * for all units. */
+void tw_launch_short(tw_site *site, tw_launch *launch, tw_dim rows, tw_dim axis)
+{
+    const int64_t share = tw_dim_at(rows, site->batch) / (4 * site->caps->units);
+    const int64_t chunk =
+        TW_MAX(16, TW_MIN(TW_MAX(share, 8192 / axis.scale), 65536 / axis.scale) / 16 * 16);
+    tw_launch_define(site, launch, "CHUNK", chunk);
+    tw_launch_global(launch, 0, rows, chunk, 1);
+}
+
+/* 16 rows at once: cl/softmax_short.cl. */
+static void short_candidate(tw_site *site, tw_collapsed c)
+{
+    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "softmax_short");
+    tw_launch *launch = tw_candidate_launch(site, candidate, "softmax_short.cl", "softmax_short");
+    tw_launch_short(site, launch, c.outer, c.axis);
+    tw_launch_define(site, launch, "FORM", 1);
+    tw_launch_define(site, launch, "LOG", is_log(site->call));
+    tw_launch_define_dim(site, launch, "ROWS", c.outer);
+    tw_launch_define_dim(site, launch, "AXIS", c.axis);
+    tw_launch_in(site, launch, "logits", site->in[0], tw_site_in_type(site, 0));
+    tw_launch_epilogue(site, launch, 1 | 4 | 16);
+}
+
+/* The launch that the other candidates share; form: see cl/softmax.cl. */
 static tw_launch *softmax_launch(tw_site *site, tw_family family, const char *name, int form)
 {
     const bool gradient = site->call->n_inputs == 2;
@@ -125,7 +164,7 @@ static tw_launch *softmax_launch(tw_site *site, tw_family family, const char *na
         tw_candidate_launch(site, tw_site_candidate(site, family, name), "softmax.cl", "softmax");
     tw_launch_define(site, launch, "FORM", form);
     tw_launch_define(site, launch, "GRADIENT", gradient);
-    tw_launch_define(site, launch, "LOG", site->call->op->name[0] == 'l');
+    tw_launch_define(site, launch, "LOG", is_log(site->call));
     tw_launch_define_dim(site, launch, "OUTER", c.outer);
     tw_launch_define_dim(site, launch, "AXIS", c.axis);
     tw_launch_define_dim(site, launch, "INNER", c.inner);
@@ -144,13 +183,15 @@ static void softmax_variants(tw_site *site)
     const bool free_vectors = tw_expr_linear(site->epilogue);
     const tw_dim last = tw_last_dim(shape);
     tw_launch *launch;
-    if (tw_dim_is_one(c.inner) && (free_vectors || tw_dim_equal(last, c.axis))) {
+    const bool along = tw_dim_is_one(c.inner) && (free_vectors || tw_dim_equal(last, c.axis));
+    if (along && site->call->n_inputs == 1 && tw_rows_short(site, c.axis))
+        short_candidate(site, c);
+    if (along) {
         const int64_t chunk = TW_MAX(1, 1024 / TW_MAX(1, tw_dim_nominal(c.axis)));
         launch = softmax_launch(site, TW_FAMILY_SIMD, "softmax_rows", 1);
         tw_launch_define(site, launch, "CHUNK", chunk);
         tw_launch_define(site, launch, "HAS_TAIL", tw_has_tail(c.axis));
-        tw_launch_define(site, launch, "KEEP",
-                         tw_dim_fixed(c.axis) && c.axis.scale <= MOST_KEPT);
+        tw_launch_define(site, launch, "KEEP", tw_dim_fixed(c.axis) && c.axis.scale <= MOST_KEPT);
         tw_launch_global(launch, 0, c.outer, chunk, 1);
         tw_launch_epilogue(site, launch, 1 | 16);
     } else {
