@@ -22,15 +22,17 @@ static bool is_single(const tw_node *node)
     return tw_dim_is_one(tw_shape_count(&node->shape));
 }
 
-/* Leaves, and single numbers computed from nothing but such (1 / n, say), can be computed wherever
- * they are read. */
+/* Leaves, and single numbers computed from nothing but such (1 / n, say), also as the elements of a
+ * tensor (a loss's gradient), can be computed wherever they are read. */
 static bool may_inline(const tw_making *m, const tw_call *call)
 {
     if (!m->live[call->id] || !m->options->fusion)
         return false;
     if (call->op->flags & TW_OP_LEAF)
         return true;
-    bool single = tw_plan_is_elementwise(call) && call->n_inputs > 0 && is_single(call->result[0]);
+    const bool spread = call->op->row == TW_ROW_BROADCAST && is_single(call->input[0]);
+    bool single = tw_plan_is_elementwise(call) && call->n_inputs > 0 &&
+                  (spread || is_single(call->result[0]));
     for (int i = 0; i < call->n_inputs && single; i++) {
         const tw_call *from = call->input[i] ? tw_plan_root(call->input[i])->call : NULL;
         single = !from || (m->inlined[from->id] && !is_random(from));
@@ -56,6 +58,8 @@ static void find_inlined(tw_making *m)
                 m->inlined[root->call->id] = false;
         }
     }
+    for (const tw_call *call = m->graph->first; call; call = call->next) /* by what is left */
+        m->inlined[call->id] = m->inlined[call->id] && may_inline(m, call);
 }
 
 /* ---- programs ---- */
@@ -307,8 +311,10 @@ static tw_status group_call(tw_making *m, const tw_call *call, tw_error *error)
     m->group[call->id] = m->n_groups - 1;
     if (elementwise)
         add_member(m, g, call);
-    else if (leaf)
+    else if (leaf) {
         (void)inline_step(m, g, call->result[0]);
+        g->open = false; /* only a group by itself stores a leaf */
+    }
     return TW_OK;
 }
 

@@ -130,6 +130,37 @@ static void an_activations_gradient_goes_where_dy_is_made(void)
     close_bench(&b);
 }
 
+/* Both read no more than forward computes in the product's kernel. */
+static void a_losss_gradient_is_made_with_the_loss(void)
+{
+    bench b;
+    CHECK_OK(plan(&b,
+                  "thalweg 1\nx = input f32[n,8]\nt = input f32[n,8]\ny = dense(x) units=8 "
+                  "act=sigmoid\nloss = mse(y, t)\n",
+                  NULL, TW_FAMILY_SIMD),
+             b.error);
+    CHECK_HAS(b.text.data, "matmul add sigmoid sub square square_d0 sigmoid_d0 (matmul_simd)\n");
+    CHECK_HAS(b.text.data, " -> loss/square_1 y/grad/sigmoid_d0_1\n");
+    close_bench(&b);
+}
+
+/* c must be in memory for the sum, which comes behind the product: what is computed from it cannot
+ * be computed with the product. */
+static void what_is_in_memory_is_read_once_it_is_there(void)
+{
+    bench b;
+    CHECK_OK(plan(&b,
+                  "thalweg 1\nx = input f32[n,8]\nw = parameter f32[8,8]\ny = matmul(x, w)\n"
+                  "c = fill value=2\nd = exp(c)\ne = broadcast(d) shape=n,8\nz = mul(y, e)\n"
+                  "v = reshape(c) shape=1\ns = cumsum(v)\nq = mul(z, s)\n",
+                  "q", TW_FAMILY_SIMD),
+             b.error);
+    const char *made = strstr(b.text.data, " -> c\n"), *product = strstr(b.text.data, "-> y\n");
+    const char *used = strstr(b.text.data, "c -> d\n");
+    CHECK(product && made && used && made < used);
+    close_bench(&b);
+}
+
 static void random_numbers_are_made_where_they_are_used(void)
 {
     bench b;
@@ -467,10 +498,12 @@ static void sums_make_what_they_read(void)
         /* one launch: the difference, its square, their mean */
         {"b = input f32[n,8]\nloss = mse(x, b)\n", 1},
         /* the product comes between, so the sum runs before it */
-        {"w = parameter f32[8,8]\ny = tanh(x)\nz = matmul(y, w)\ns = reduce_sum(y)\nq = reduce_sum(z)\n"
+        {"w = parameter f32[8,8]\ny = tanh(x)\nz = matmul(y, w)\ns = reduce_sum(y)\nq = "
+         "reduce_sum(z)\n"
          "loss = add(q, s)\n",
          3},
-        /* not with a row that is repeated, with random numbers, or where the sum is needed before */
+        /* not with a row that is repeated, with random numbers, or where the sum is needed before
+         */
         {"b = parameter f32[8]\ny = add(x, b)\nloss = reduce_sum(y)\n", 2},
         {"r = random_uniform(x)\ny = mul(x, r)\nloss = reduce_sum(y)\n", 2},
     };
@@ -608,6 +641,7 @@ TESTS(T(pools_come_first), T(sums_make_what_they_read), T(a_pool_follows_its_con
       T(attention_takes_memory_linear_in_the_length), T(attention_says_what_does_not_fit),
       T(a_chain_is_one_launch), T(without_fusion_each_call_is_a_launch),
       T(bias_and_activation_follow_the_product), T(an_activations_gradient_goes_where_dy_is_made),
+      T(a_losss_gradient_is_made_with_the_loss), T(what_is_in_memory_is_read_once_it_is_there),
       T(random_numbers_are_made_where_they_are_used), T(a_view_costs_nothing),
       T(an_output_that_is_an_input_is_copied), T(gradients_lie_as_parameters_do),
       T(frozen_parameters_have_no_gradient), T(packed_weights_are_kept_in_inference_only),
