@@ -35,12 +35,12 @@
     INTV(WIDTH) index = ky0 * KW + kx0;
 #define POOL_TAKE(WIDTH) POOL_TAKE_LARGER(WIDTH, best, index, v, ky *KW + kx);
 #ifdef which_ABSENT
-#define POOL_WHICH(WIDTH)
+#define PUT_WHICH(WIDTH)
 #else
-#define POOL_WHICH(WIDTH) STORE(WIDTH, which, at, index);
+#define PUT_WHICH(WIDTH) STORE(WIDTH, which, at, index);
 #endif
 #define POOL_END(WIDTH, c)                                                                                            \
-    POOL_WHICH(WIDTH)                                                                                                 \
+    PUT_WHICH(WIDTH)                                                                                                  \
     EPILOGUE(WIDTH, best, at, c);
 #else
 #define POOL_BEGIN(WIDTH) FLOATV(WIDTH) sum = 0;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds what a build would leave out without a word: sources and tests that no meson.build names, operators without
-rows, files without a licence line.
+rows, files without a licence line. And kernel files that define a macro of the head in cl/core, which is undefined behind
+them, for all kernels that follow in the program.
 
 usage: tree.py ROOT
 """
@@ -65,12 +66,23 @@ def unlicensed(root):
             yield f"{path} does not begin with its licence"
 
 
+def shadowing(root):
+    heads = {}
+    for path in files(root, ["cl/core"], (".cl",)):
+        heads.update(dict.fromkeys(re.findall(r"^ *# *define (\w+)", read(root, path), re.MULTILINE), path))
+    for path in files(root, ["cl"], (".cl",)):
+        if not path.startswith("cl/core/"):
+            for name in sorted(set(re.findall(r"^ *# *define (\w+)", read(root, path), re.MULTILINE)) & heads.keys()):
+                yield f"{path} defines {name}, which is a macro of {heads[name]}"
+
+
 def main():
     root = sys.argv[1]
     checks = {
         "every C file is named in a meson.build": unnamed,
         "every file of operators has rows": rowless,
         "every file begins with its licence": unlicensed,
+        "no kernel file defines a macro of a head": shadowing,
     }
     failed = False
     for number, (name, find) in enumerate(checks.items(), 1):
