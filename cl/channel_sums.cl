@@ -22,7 +22,7 @@
 #endif
 
 #if ITEMS > 1
-TW_ENTRY KERNEL(channel_sums)(SUMS_PARAMS TW_SIZES(ROWS CHANNELS SLABS))
+TW_ENTRY KERNEL(channel_sums)(SUMS_PARAMS TW_SIZES(ROWS CHANNELS SLABS BLOCK_ROWS))
 {
     SUMS_USE;
     const int c = tw_global(0), slab = tw_group(1);
@@ -96,7 +96,7 @@ TW_ENTRY KERNEL(channel_sums)(SUMS_PARAMS TW_SIZES(ROWS CHANNELS SLABS))
     }
 #endif
 
-TW_ENTRY KERNEL(channel_sums)(SUMS_PARAMS TW_SIZES(ROWS CHANNELS SLABS))
+TW_ENTRY KERNEL(channel_sums)(SUMS_PARAMS TW_SIZES(ROWS CHANNELS SLABS BLOCK_ROWS))
 {
     SUMS_USE;
     const int first = tw_group(0) * COLUMNS, slab = tw_group(1);

@@ -34,7 +34,7 @@
 #define BAND TR
 #endif
 
-TW_ENTRY KERNEL(convolution)(TW_N, TW_IN(x), TW_IN(w) POOL_PARAMS EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(convolution)(TW_N, TW_IN(x), TW_IN(w) POOL_PARAMS EPILOGUE_PARAMS TW_SIZES())
 {
     USE_IN(x);
     USE_IN(w);

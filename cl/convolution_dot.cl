@@ -120,7 +120,7 @@
 #define ALL(s) 1
 #define SOME(s) (sx + (s) >= 0 && sx + (s) < SOURCE_W)
 
-TW_ENTRY KERNEL(convolution_dot)(TW_N, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(convolution_dot)(TW_N, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS TW_SIZES())
 {
     USE_IN(x);
     USE_IN(w);

@@ -46,7 +46,7 @@
             }                                                                                                         \
     } while (0)
 
-TW_ENTRY KERNEL(convolution_phase)(TW_N, TW_IN(dy), TW_IN(w) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(convolution_phase)(TW_N, TW_IN(dy), TW_IN(w) EPILOGUE_PARAMS TW_SIZES())
 {
     USE_IN(dy);
     USE_IN(w);

@@ -75,7 +75,7 @@ TW_ENTRY KERNEL(matmul)(TW_N, TW_IN(a), TW_IN(b), TW_OUT(part))
 #define RESULT(value, row, column)                                                                                    \
     TILE_LANES(EPILOGUE, value, (batch * (M) + (row)) * (N) + (column), column, FIRST_LANE(column), N - (column),     \
                N % VW == 0)
-TW_ENTRY KERNEL(matmul)(TW_N, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(matmul)(TW_N, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS TW_SIZES())
 #endif
 {
     USE_IN(a);

@@ -61,7 +61,7 @@
         }                                                                                                             \
     } while (0)
 
-TW_ENTRY KERNEL(matmul_dot)(TW_N, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(matmul_dot)(TW_N, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS TW_SIZES())
 {
     USE_IN(a);
     USE_IN(b);

@@ -44,7 +44,7 @@
             TILE_EPILOGUE(out[r * 4 + s], ((image * OH + oy + r) * OW + ox + s) * CO + column, column, column, CO);
 #endif
 
-TW_ENTRY KERNEL(winograd)(TW_N, TW_IN(x), TW_IN(w), TW_OUT(scratch) POOL_PARAMS EPILOGUE_PARAMS)
+TW_ENTRY KERNEL(winograd)(TW_N, TW_IN(x), TW_IN(w), TW_OUT(scratch) POOL_PARAMS EPILOGUE_PARAMS TW_SIZES())
 {
     USE_IN(x);
     USE_IN(w);

@@ -34,46 +34,54 @@ static __global const long *tw_chain_next(__global const long *row)
     return row + TW_CHAIN_ROW + 2 * row[1];
 }
 
+// n of a caller's block.
+static int tw_chain_n(const ulong *block)
+{
+    return (int)(block[0] >> 32);
+}
+
 // The groups from `from` to `to`, without it.
-static __attribute__((noinline)) void tw_chain_run(__global const long *row, const int from, const int to, TW_SCALARS_IN,
+static __attribute__((noinline)) void tw_chain_run(__global const long *row, const int from, const int to, const ulong *block,
                                                    __global void **b)
 {
     __global void *tensor[TW_CALLER_TENSORS];
-    ulong at[TW_CALLER_TENSORS];
+    ulong own[TW_CALLER_OFFSET + TW_CALLER_TENSORS]; // the block with this launch's offsets
     int groups[3];
-    tw_chain_groups(row, n, groups);
+    tw_chain_groups(row, tw_chain_n(block), groups);
+    for (int k = 0; k < TW_CALLER_OFFSET; k++)
+        own[k] = block[k];
     for (int k = 0; k < (int)row[1]; k++) {
         tensor[k] = b[row[TW_CHAIN_ROW + 2 * k]];
-        at[k] = (ulong)row[TW_CHAIN_ROW + 1 + 2 * k];
+        own[TW_CALLER_OFFSET + k] = (ulong)row[TW_CHAIN_ROW + 1 + 2 * k];
     }
     for (int g = from; g < to; g++)
-        tw_call((int)row[0], g % groups[0], g / groups[0] % groups[1], g / groups[0] / groups[1], TW_SCALARS, tensor, at);
+        tw_call((int)row[0], g % groups[0], g / groups[0] % groups[1], g / groups[0] / groups[1], own, tensor);
 }
 
 // `count` rows one after the other; the table is b[0].
-static void tw_chain_rows(__global const long *row, const int count, TW_SCALARS_IN, __global void **b)
+static void tw_chain_rows(__global const long *row, const int count, const ulong *block, __global void **b)
 {
     int groups[3];
     for (int i = 0; i < count; i++) {
-        tw_chain_run(row, 0, tw_chain_groups(row, n, groups), TW_SCALARS, b);
+        tw_chain_run(row, 0, tw_chain_groups(row, tw_chain_n(block), groups), block, b);
         row = tw_chain_next(row);
     }
 }
 
 // The same by several items, of which this is one.
-static void tw_chain_together(__global const long *row, const int count, TW_SCALARS_IN, __global void **b,
+static void tw_chain_together(__global const long *row, const int count, const ulong *block, __global void **b,
                               volatile __global int *counter, const int items)
 {
     int groups[3];
     for (int i = 0; i < count;) {
         const int small = (int)row[TW_CHAIN_ROW - 1], rows = max(small, 1);
-        const int total = small ? 1 : tw_chain_groups(row, n, groups), share = max(total / (16 * items), 1);
+        const int total = small ? 1 : tw_chain_groups(row, tw_chain_n(block), groups), share = max(total / (16 * items), 1);
         for (int from; (from = atomic_add(counter, share)) < total;) {
             const int to = min(from + share, total);
             if (small)
-                tw_chain_rows(row, small, TW_SCALARS, b);
+                tw_chain_rows(row, small, block, b);
             else
-                tw_chain_run(row, from, to, TW_SCALARS, b);
+                tw_chain_run(row, from, to, block, b);
             atomic_add(counter + 1, to - from);
         }
         for (int spins = 0; counter[1] < total; spins++) {
@@ -89,17 +97,18 @@ static void tw_chain_together(__global const long *row, const int count, TW_SCAL
     }
 }
 
-static __attribute__((noinline)) void tw_chain(const int count, TW_SCALARS_IN, __global void **b, const int set,
-                                               const int item, const int items)
+static __attribute__((noinline)) void tw_chain(const int count, const ulong *block, __global void **b, const int item,
+                                               const int items)
 {
+    const int set = (int)block[TW_CALLER_OFFSET];
     __global long *table = (__global long *)b[0];
     if (items == 1) {
-        tw_chain_rows(table + table[0], count, TW_SCALARS, b);
+        tw_chain_rows(table + table[0], count, block, b);
         return;
     }
     const int numbers = (int)table[1] * TW_CHAIN_LINE;
     volatile __global int *counters = (volatile __global int *)(table + TW_CHAIN_HEAD);
     for (int i = 0; i < numbers && item == 0; i++)
         counters[(set ^ 1) * numbers + i] = 0;
-    tw_chain_together(table + table[0], count, TW_SCALARS, b, counters + set * numbers, items);
+    tw_chain_together(table + table[0], count, block, b, counters + set * numbers, items);
 }

@@ -21,7 +21,8 @@
 // launch may be cut into slices with a global offset. Where TW_CALLED is 1, what looks like a kernel is a function, called
 // by a kernel that several have in common (src/schedule/program_text.c); groups are of one item then.
 // Sizes that a kernel need not know while it is compiled stand last in its parameters, TW_SIZES(ROWS COLS): they are macros
-// as others are, or parameters where that lets several launches call one function.
+// as others are, or parameters where that lets several launches call one function. So are the streams of random numbers that
+// an epilogue draws, in every kernel that ends its parameters with TW_SIZES, if by TW_SIZES().
 #define TW_CALLED 0
 #define TW_LIFTED 0
 #define TW_SIZES(names) TW_CAT(TW_SIZES_, TW_LIFTED)

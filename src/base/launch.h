@@ -7,6 +7,8 @@
 #include "base/caps.h"
 #include "base/shape.h"
 
+/* How the names begin of the macros that say which streams of random numbers an epilogue draws. */
+#define TW_STREAM "TW_STREAM_"
 #define TW_MAX_ARGS 40
 #define TW_MAX_REFERENCE 24
 

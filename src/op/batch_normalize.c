@@ -155,14 +155,20 @@ typedef struct sizes {
 static tw_launch *add_launch(tw_site *site, tw_candidate *candidate, const char *file,
                              const char *entry, const sizes *s)
 {
-    const int64_t row_bytes = TW_MIN(s->channels, COLUMNS) * 4;
     tw_launch *l = tw_candidate_launch(site, candidate, file, entry);
-    tw_launch_define_dim(site, l, "ROWS", s->rows);
     tw_launch_define(site, l, "CHANNELS", s->channels);
-    tw_launch_define(site, l, "SLABS", s->slabs);
+    return l;
+}
+
+/* A launch that goes through x. No kernel is told what it does not use: layers then share more
+ * functions (TW_SIZES). */
+static tw_launch *add_pass(tw_site *site, tw_candidate *candidate, const char *file,
+                           const char *entry, const sizes *s)
+{
+    tw_launch *l = add_launch(site, candidate, file, entry, s);
+    tw_launch_define_dim(site, l, "ROWS", s->rows);
     tw_launch_define(site, l, "ITEMS", s->items);
     tw_launch_define(site, l, "COLUMNS", COLUMNS);
-    tw_launch_define(site, l, "BLOCK_ROWS", TW_MAX(4, BLOCK_BYTES / row_bytes));
     tw_launch_define(site, l, "GRADIENT", is_dx(site->call));
     tw_launch_define_float(site, l, "EPSILON", tw_attr_float(site->call, "epsilon"));
     return l;
@@ -205,7 +211,10 @@ static int kept(tw_site *site, tw_candidate *candidate, int result, const sizes 
 
 static void add_sums(tw_site *site, tw_candidate *candidate, const sizes *s)
 {
-    tw_launch *l = add_launch(site, candidate, "channel_sums.cl", "channel_sums", s);
+    const int64_t row_bytes = TW_MIN(s->channels, COLUMNS) * 4;
+    tw_launch *l = add_pass(site, candidate, "channel_sums.cl", "channel_sums", s);
+    tw_launch_define(site, l, "SLABS", s->slabs);
+    tw_launch_define(site, l, "BLOCK_ROWS", TW_MAX(4, BLOCK_BYTES / row_bytes));
     if (is_dx(site->call)) {
         tw_launch_in(site, l, "dy", site->in[DY], TW_F32);
         tw_launch_in(site, l, "x", site->in[DX_X], TW_F32);
@@ -225,6 +234,9 @@ static void add_join(tw_site *site, tw_candidate *candidate, const sizes *s, con
     const bool dx = is_dx(site->call);
     tw_launch *l = add_launch(site, candidate, dx ? "normalize_sum.cl" : "channel_moments.cl",
                               dx ? "normalize_sum" : "channel_moments", s);
+    if (!dx)
+        tw_launch_define_dim(site, l, "ROWS", s->rows);
+    tw_launch_define(site, l, "SLABS", s->slabs);
     tw_launch_define(site, l, "STEP", s->items > 1 ? 1 : COLUMNS);
     tw_launch_in(site, l, "part", s->part, TW_F32);
     tw_launch_out(site, l, names[dx][0], results[0], TW_F32);
@@ -235,7 +247,7 @@ static void add_join(tw_site *site, tw_candidate *candidate, const sizes *s, con
 static void add_result(tw_site *site, tw_candidate *candidate, const sizes *s, const int *results)
 {
     const int64_t chunk = TW_MAX(1, ELEMENTS / TW_MIN(s->channels, COLUMNS));
-    tw_launch *l = add_launch(site, candidate, "batch_normalize.cl", "batch_normalize", s);
+    tw_launch *l = add_pass(site, candidate, "batch_normalize.cl", "batch_normalize", s);
     tw_launch_define(site, l, "CHUNK", chunk);
     if (is_dx(site->call)) {
         tw_launch_in(site, l, "dy", site->in[DY], TW_F32);

@@ -289,8 +289,11 @@ static void print_cast(const tw_expr *expr, int s, const value_class *classes, t
     }
 }
 
-/* Arguments of random numbers: the halves of a hash are printed in. */
-#define STREAM "seed_lo, seed_hi, step, line, %uu, %uu, (ulong)(uint)(at)"
+/* Arguments of the random numbers of step %d; which stream they are stands in macros
+ * (print_streams). */
+#define STREAM                                                                                     \
+    "seed_lo, seed_hi, step, line, (uint)" TW_STREAM "%d_LOW, (uint)" TW_STREAM                    \
+    "%d_HIGH, (ulong)(uint)(at)"
 
 /* How a program is written: letters of its arguments, and whether a uniform number is taken from
  * what EPILOGUE_DRAW has made. */
@@ -322,8 +325,7 @@ static void print_step(const tw_expr *expr, int s, const value_class *classes, c
             tw_text_printf(text, "drawn%d[half]", s);
         else
             tw_text_printf(text, "TW_CAT(tw_random_%s_, W)(" STREAM ")",
-                           step->kind == TW_EXPR_UNIFORM ? "uniform" : "normal",
-                           (unsigned)(step->hash & 0xffffffffu), (unsigned)(step->hash >> 32));
+                           step->kind == TW_EXPR_UNIFORM ? "uniform" : "normal", s, s);
         break;
     case TW_EXPR_CAST:
         print_cast(expr, s, classes, text);
@@ -340,6 +342,21 @@ bool tw_expr_random(const tw_expr *expr)
         if (expr->step[s].kind == TW_EXPR_UNIFORM || expr->step[s].kind == TW_EXPR_NORMAL)
             return true;
     return false;
+}
+
+/* The halves of the hash of each stream's name: sizes, as it were, so that launches that differ in
+ * their streams alone are one function. */
+static void print_streams(const tw_expr *expr, tw_text *text)
+{
+    for (int s = 0; s < expr->n_steps; s++) {
+        const tw_expr_step *step = &expr->step[s];
+        if (step->kind == TW_EXPR_UNIFORM || step->kind == TW_EXPR_NORMAL)
+            tw_text_printf(text,
+                           "#define " TW_STREAM "%d_LOW (int)%uu\n"
+                           "#define " TW_STREAM "%d_HIGH (int)%uu\n",
+                           s, (unsigned)(step->hash & 0xffffffffu), s,
+                           (unsigned)(step->hash >> 32));
+    }
 }
 
 bool tw_expr_linear(const tw_expr *expr)
@@ -417,7 +434,7 @@ static void print_drawn(const tw_expr *expr, const value_class *classes, tw_text
             tw_text_puts(text, "#define EPILOGUE_DRAW(at)");
         tw_text_printf(
             text, " \\\n    float16 drawn%d[2]; \\\n    tw_random_uniform_32(" STREAM ", drawn%d);",
-            s, (unsigned)(step->hash & 0xffffffffu), (unsigned)(step->hash >> 32), s);
+            s, s, s, s);
     }
     if (uniform == 0)
         return;
@@ -441,6 +458,7 @@ void tw_expr_print(const tw_expr *expr, unsigned widths, tw_text *text)
 {
     value_class classes[TW_MAX_STEPS];
     print_functions(expr, widths, classes, text);
+    print_streams(expr, text);
     print_parameters(expr, "EPILOGUE_PARAMS", &behind, text);
     tw_text_puts(text, "#define EPILOGUE(W, v, at, col)");
     print_body(expr, classes, &behind, text);

@@ -135,103 +135,103 @@ static void put_unit(tw_text *text, const tw_unit *unit, int number)
 
 /* ---- the kernel that calls ---- */
 
-#define SCALARS_DECLARED                                                                           \
-    "const int n, const uint seed_low, const uint seed_high, const uint step, const uint line, "   \
-    "const float user_0, const float user_1"
-#define SCALARS "n, seed_low, seed_high, step, line, user_0, user_1"
+/* A word of 32 bits of the caller's block, whose elements are of 64. */
+static void put_word(tw_text *text, const char *type, int word)
+{
+    tw_text_printf(text, "as_%s((uint)(block[%d] >> %d))", type, word / 2, word % 2 * 32);
+}
 
-/* What a unit is called with, behind its place in the launch and n. Tensors stand in arrays, or in
- * the caller's arguments. */
-static void put_arguments(tw_text *text, const char *signature, bool arrays)
+static void put_argument(tw_text *text, const char *type, int word)
+{
+    tw_text_puts(text, ", ");
+    put_word(text, type, word);
+}
+
+/* What a unit is called with, behind its place in the launch. */
+static void put_arguments(tw_text *text, const char *signature)
 {
     int tensors = 0;
+    put_argument(text, "int", TW_CALLER_N);
     for (; *signature; signature++)
         switch (*signature) {
         case TW_SIGN_TENSOR:
-            if (arrays)
-                tw_text_printf(text, ", b[%d], o[%d]", tensors, tensors);
-            else
-                tw_text_printf(text, ", b%d, block.s%x", tensors, TW_CALLER_OFFSET / 2 + tensors);
+            tw_text_printf(text, ", b[%d], block[%d]", tensors, TW_CALLER_OFFSET / 2 + tensors);
             tensors++;
             break;
         case TW_SIGN_SEED:
-            tw_text_puts(text, ", seed_low, seed_high");
+            put_argument(text, "uint", TW_CALLER_SEED);
+            put_argument(text, "uint", TW_CALLER_SEED + 1);
             break;
         case TW_SIGN_STEP:
-            tw_text_puts(text, ", step");
+            put_argument(text, "uint", TW_CALLER_STEP);
             break;
         case TW_SIGN_LINE:
-            tw_text_puts(text, ", line");
+            put_argument(text, "uint", TW_CALLER_LINE);
             break;
         default:
-            tw_text_printf(text, ", user_%c", *signature);
+            put_argument(text, "float", TW_CALLER_USER + (*signature - '0'));
         }
 }
 
-/* One group of the unit `which`. */
-static void put_switch(tw_text *text, const tw_unit *unit, int count, bool arrays)
-{
-    tw_text_puts(text, "    switch (which) {\n");
-    for (int i = 0; i < count; i++) {
-        if (!unit[i].called)
-            continue;
-        tw_text_printf(text, "    case %d:\n        %s_%d(x, y, z, n", i, unit[i].entry,
-                       unit[i].body);
-        put_arguments(text, unit[i].signature, arrays);
-        tw_text_printf(text, "%s);\n        break;\n", unit[i].lifted ? unit[i].values : "");
-    }
-    tw_text_puts(text, "    }\n");
-}
-
-/* What makes chains, behind a function that calls a unit with tensors in arrays. */
-static void put_chain(tw_text *text, const tw_unit *unit, int count)
+/* The function that makes one group of the unit `which`, given the caller's block and tensors in
+ * memory. The caller, of which PoCL makes three copies, and chains both call it: a switch of its
+ * own in each copy was a quarter of all machine code. */
+static void put_call(tw_text *text, const tw_unit *unit, int count)
 {
     tw_text_puts(text,
                  "static __attribute__((noinline)) void tw_call(const int which, const int x, "
-                 "const int y, const int z, " SCALARS_DECLARED
-                 ", __global void **b, const ulong *o)\n{\n");
-    put_switch(text, unit, count, true);
-    tw_text_printf(text,
-                   "}\n#define TW_SCALARS_IN " SCALARS_DECLARED "\n#define TW_SCALARS " SCALARS
-                   "\n#define TW_CALLER_TENSORS %d\n#define TW_CHAIN_HEAD %d\n"
-                   "#define TW_CHAIN_LINE %d\n#define TW_CHAIN_ROW %d\n",
-                   TW_CALLER_TENSORS, TW_CHAIN_HEAD, TW_CHAIN_LINE, TW_CHAIN_ROW);
-    put_file(text, "core/chain.cl", tw_kernel_text("core/chain.cl"));
+                 "const int y, const int z, const ulong *block, __global void **b)\n{\n"
+                 "    switch (which) {\n");
+    for (int i = 0; i < count; i++) {
+        if (!unit[i].called)
+            continue;
+        tw_text_printf(text, "    case %d: {\n", i);
+        if (unit[i].lifted) { /* sizes may be multiples of it */
+            tw_text_puts(text, "        const int n = ");
+            put_word(text, "int", TW_CALLER_N);
+            tw_text_puts(text, ";\n");
+        }
+        tw_text_printf(text, "        %s_%d(x, y, z", unit[i].entry, unit[i].body);
+        put_arguments(text, unit[i].signature);
+        tw_text_printf(text, "%s);\n        break;\n    }\n", unit[i].lifted ? unit[i].values : "");
+    }
+    tw_text_puts(text, "    }\n}\n");
 }
 
-/* Words of 32 bits of the caller's block are taken out of its elements of 64. */
-static void put_word(tw_text *text, const char *type, const char *name, int word)
+/* The caller's pointers from .. to - 1, into its array. */
+static void put_pointers(tw_text *text, int from, int to)
 {
-    tw_text_printf(text, "    const %s %s = as_%s((uint)(block.s%x >> %d));\n", type, name, type,
-                   word / 2, word % 2 * 32);
+    for (int i = from; i < to; i++)
+        tw_text_printf(text, "        b[%d] = b%d;\n", i, i);
 }
 
 static void put_caller(tw_text *text, const tw_unit *unit, int count)
 {
-    put_chain(text, unit, count);
-    tw_text_puts(text, "__kernel void " TW_CALLER "(const ulong16 block");
+    put_call(text, unit, count);
+    tw_text_printf(text,
+                   "#define TW_CALLER_TENSORS %d\n#define TW_CALLER_OFFSET %d\n"
+                   "#define TW_CHAIN_HEAD %d\n#define TW_CHAIN_LINE %d\n#define TW_CHAIN_ROW %d\n",
+                   TW_CALLER_TENSORS, TW_CALLER_OFFSET / 2, TW_CHAIN_HEAD, TW_CHAIN_LINE,
+                   TW_CHAIN_ROW);
+    put_file(text, "core/chain.cl", tw_kernel_text("core/chain.cl"));
+    tw_text_puts(text, "__kernel void " TW_CALLER "(const ulong16 words");
     for (int i = 0; i < TW_CALLER_TENSORS; i++)
         tw_text_printf(text, ", __global void *b%d", i);
-    tw_text_puts(text, ")\n{\n");
-    put_word(text, "int", "which", TW_CALLER_WHICH);
-    put_word(text, "int", "n", TW_CALLER_N);
-    put_word(text, "uint", "seed_low", TW_CALLER_SEED);
-    put_word(text, "uint", "seed_high", TW_CALLER_SEED + 1);
-    put_word(text, "uint", "step", TW_CALLER_STEP);
-    put_word(text, "uint", "line", TW_CALLER_LINE);
-    put_word(text, "float", "user_0", TW_CALLER_USER);
-    put_word(text, "float", "user_1", TW_CALLER_USER + 1);
-    tw_text_puts(text, "    const int x = (int)get_global_id(0), y = (int)get_global_id(1), "
-                       "z = (int)get_global_id(2);\n"
-                       "    if (which < 0) {\n        __global void *b[] = {");
-    for (int i = 0; i < TW_CALLER_TENSORS; i++)
-        tw_text_printf(text, "%sb%d", i ? ", " : "", i);
+    tw_text_puts(text,
+                 ")\n{\n    ulong16 kept = words;\n    const ulong *block = (const ulong *)&kept;\n"
+                 "    __global void *b[TW_CALLER_TENSORS];\n    const int which = ");
+    put_word(text, "int", TW_CALLER_WHICH);
+    tw_text_puts(text, ", x = (int)get_global_id(0);\n    {\n");
+    put_pointers(text, 0, TW_CALLER_FEW);
+    tw_text_printf(text, "    }\n    if (which < 0 || which >= %d) {\n", TW_CALLER_MANY);
+    put_pointers(text, TW_CALLER_FEW, TW_CALLER_TENSORS);
     tw_text_printf(text,
-                   "};\n        tw_chain(-which, " SCALARS
-                   ", b, (int)block.s%x, x, (int)get_global_size(0));\n        return;\n    }\n",
-                   TW_CALLER_OFFSET / 2);
-    put_switch(text, unit, count, false);
-    tw_text_puts(text, "}\n");
+                   "    }\n    if (which < 0)\n"
+                   "        tw_chain(-which, block, b, x, (int)get_global_size(0));\n"
+                   "    else\n"
+                   "        tw_call(which %% %d, x, (int)get_global_id(1), (int)get_global_id(2), "
+                   "block, b);\n}\n",
+                   TW_CALLER_MANY);
 }
 
 static bool same_but_sizes(const tw_unit *a, const tw_unit *b)
@@ -288,6 +288,12 @@ static bool in_list(const char *list, const char *name, size_t length)
     return false;
 }
 
+/* Whether a macro may be a parameter: a size that the list names, or a stream of random numbers. */
+static bool is_size(const char *list, const char *name, size_t length)
+{
+    return in_list(list, name, length) || strncmp(name, TW_STREAM, strlen(TW_STREAM)) == 0;
+}
+
 /* Takes a line of the macros apart: into the sizes, if it defines one, else into the rest. */
 static void split_line(const char *line, size_t length, const char *list, tw_text *fixed,
                        tw_text *sizes, tw_text *values)
@@ -295,7 +301,7 @@ static void split_line(const char *line, size_t length, const char *list, tw_tex
     size_t letters;
     const char *name = directive(line, "define", &letters);
     if (!name || name + letters > line + length || name[letters] != ' ' ||
-        !in_list(list, name, letters)) {
+        !is_size(list, name, letters)) {
         tw_text_append(fixed, line, length);
         tw_text_puts(fixed, "\n");
         return;

@@ -27,12 +27,16 @@ enum {
 };
 #define TW_CALLER_USERS 2    /* of runtime.user */
 #define TW_CALLER_TENSORS 12 /* a unit of more is a kernel by itself */
+/* A unit of more tensors than FEW is called by its number plus MANY: most have fewer, and a group
+ * need not store the other pointers. */
+#define TW_CALLER_FEW 4
+#define TW_CALLER_MANY (1 << 24)
 
 /* A chain's table (core/chain.cl). A row in front of its tensors: unit, number of tensors, of each
- * dimension the global size's scale, whether n is a factor of it, and the divisor; and how many rows
- * from this on are a step that one item makes, 0: this row is a step that the items share. Numbers
- * of 64 bits; each tensor is a buffer's place among the caller's, and an offset in elements. The
- * offset of the table itself is the number of a run's set of counters. */
+ * dimension the global size's scale, whether n is a factor of it, and the divisor; and how many
+ * rows from this on are a step that one item makes, 0: this row is a step that the items share.
+ * Numbers of 64 bits; each tensor is a buffer's place among the caller's, and an offset in
+ * elements. The offset of the table itself is the number of a run's set of counters. */
 #define TW_CHAIN_ROW 12
 #define TW_CHAIN_HEAD 8  /* longs in front of the counters */
 #define TW_CHAIN_LINE 16 /* ints of a step's counters: a line of the cache */

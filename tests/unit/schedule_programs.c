@@ -175,10 +175,12 @@ static void caller(void)
     tw_program_put(&text, unit, 4, true);
     CHECK(unit[0].called && unit[1].called && unit[2].called && !unit[3].called);
     CHECK(unit[2].number == 2);
-    CHECK(count_word(text.data, "\n__kernel void tw_caller(const ulong16 block") == 1);
-    CHECK_HAS(text.data, "f_1(x, y, z, n, b[0], o[0], seed_low, seed_high, step, line, user_1, "
-                         "b[1], o[1]);");
-    CHECK_HAS(text.data, "f_2(x, y, z, n, b[0], o[0]);");
+    CHECK(count_word(text.data, "\n__kernel void tw_caller(const ulong16 words") == 1);
+    CHECK_HAS(text.data, "f_1(x, y, z, as_int((uint)(block[0] >> 32)), b[0], block[4], "
+                         "as_uint((uint)(block[1] >> 0)), as_uint((uint)(block[1] >> 32)), "
+                         "as_uint((uint)(block[2] >> 0)), as_uint((uint)(block[2] >> 32)), "
+                         "as_float((uint)(block[3] >> 32)), b[1], block[5]);");
+    CHECK_HAS(text.data, "f_2(x, y, z, as_int((uint)(block[0] >> 32)), b[0], block[4]);");
     CHECK(count_word(text.data, "f_3(x") == 0);
     tw_text_clear(&text);
     tw_program_put(&text, unit, 4, false);
@@ -208,14 +210,15 @@ static void uncalled(void)
     close_bench(b);
 }
 
-/* Units that differ in listed sizes alone have one function; one that differs in more has its own,
- * with its sizes as macros. */
+/* Units that differ in listed sizes and streams alone have one function; one that differs in more
+ * has its own, with its sizes as macros. */
 static void sizes(void)
 {
     static const char *const macros[] = {
-        "#define A 1\n#define ROWS 7\n#define B(x) \\\n    (x)\n",
-        "#define A 1\n#define ROWS (5*n)\n#define B(x) \\\n    (x)",
-        "#define A 2\n#define ROWS 7\n#define B(x) \\\n    (x)\n"};
+        "#define A 1\n#define ROWS 7\n#define TW_STREAM_3_LOW (int)1u\n#define B(x) \\\n    (x)\n",
+        "#define A 1\n#define ROWS (5*n)\n#define TW_STREAM_3_LOW (int)2u\n#define B(x) \\\n    "
+        "(x)",
+        "#define A 2\n#define ROWS 7\n#define TW_STREAM_3_LOW (int)1u\n#define B(x) \\\n    (x)\n"};
     tw_unit unit[3];
     bench *b = open_bench(true);
     tw_text text = {.context = b->context};
@@ -229,17 +232,19 @@ static void sizes(void)
                             .single = true};
         CHECK(tw_unit_split(&unit[i], true, &arena));
     }
-    CHECK_TEXT(unit[1].sizes, ", const int ROWS");
-    CHECK_TEXT(unit[1].values, ", (5*n)");
+    CHECK_TEXT(unit[1].sizes, ", const int ROWS, const int TW_STREAM_3_LOW");
+    CHECK_TEXT(unit[1].values, ", (5*n), (int)2u");
     CHECK_TEXT(unit[0].fixed, unit[1].fixed);
     CHECK_HAS(unit[0].fixed, "(x)");
     tw_program_put(&text, unit, 3, true);
     CHECK(unit[0].body == 0 && unit[1].body == 0 && unit[2].body == 2);
     CHECK(unit[0].lifted && unit[1].lifted && !unit[2].lifted);
     CHECK(count_word(text.data, "TW_ENTRY KERNEL(f)") == 2);
-    CHECK_HAS(text.data, "case 0:\n        f_0(x, y, z, n, b[0], o[0], 7);");
-    CHECK_HAS(text.data, "case 1:\n        f_0(x, y, z, n, b[0], o[0], (5*n));");
-    CHECK_HAS(text.data, "case 2:\n        f_2(x, y, z, n, b[0], o[0]);");
+#define N "as_int((uint)(block[0] >> 32))"
+    CHECK_HAS(text.data, "case 0: {\n        const int n = " N ";\n"
+                         "        f_0(x, y, z, " N ", b[0], block[4], 7, (int)1u);");
+    CHECK_HAS(text.data, "f_0(x, y, z, " N ", b[0], block[4], (5*n), (int)2u);");
+    CHECK_HAS(text.data, "case 2: {\n        f_2(x, y, z, " N ", b[0], block[4]);");
     CHECK(count_word(text.data, "#define ROWS 7") == 1);
     tw_text_clear(&text);
     /* not where kernels stay kernels */
