@@ -148,7 +148,7 @@ static void names_what_is_missing(void)
 static void refuses_damaged_files(void)
 {
     fixture f;
-    unsigned char bytes[sizeof images + 1];
+    unsigned char bytes[sizeof images + 1] = {0};
     begin(&f, "image f32[n,6]", "label i32[n] classes=4", NULL);
     put_pair(&f);
     put(&f, "train-images-idx3-ubyte", images, sizeof images - 1);
