@@ -224,16 +224,27 @@ static void phase_simd(tw_site *site, const tw_convolution *c, int tc, int nv,
     tw_launch_global(l, 1, c->images, 1, 1);
 }
 
+/* The tile by the rules: a few pixels by four vectors where a single tap is soon summed, so that
+ * what is stored is long runs (measured, docs/kernels.md). */
+static tw_tile_shape phase_shape(const tw_site *site, const tw_convolution *c, int64_t count)
+{
+    const int64_t vectors = tw_tile_of(site->caps, c->cig, 1).blocks;
+    if (c->kh * c->kw == 1 && vectors % 4 == 0 && site->caps->registers >= 32)
+        return (tw_tile_shape){(int)TW_MIN(count, 4), 4};
+    return (tw_tile_shape){choose_pixels(1, count, 0, tw_tile_max_rows(site->caps)).tc,
+                           tw_tile_columns(site->caps, c->cig, true).nv};
+}
+
 static void phases_simd(tw_site *site, const tw_convolution *c)
 {
     const int64_t pixels_of_phase = TW_MAX(1, c->w / c->stride[1]);
-    const int nv = tw_tile_columns(site->caps, c->cig, true).nv;
-    const int tc = choose_pixels(1, pixels_of_phase, 0, tw_tile_max_rows(site->caps)).tc;
-    phase_simd(site, c, tc, nv, tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_phase_simd"));
+    const tw_tile_shape standard = phase_shape(site, c, pixels_of_phase);
+    phase_simd(site, c, standard.rows, standard.nv,
+               tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_phase_simd"));
     tw_tile_shape shape;
     for (int i = 0; site->wanted && tw_tile_trial(site->caps, i, &shape); i++) {
         const int trial = choose_pixels(1, pixels_of_phase, 0, shape.rows).tc;
-        if ((trial != tc || shape.nv != nv) &&
+        if ((trial != standard.rows || shape.nv != standard.nv) &&
             shape.nv <= tw_tile_trial_vectors(site->caps, c->cig))
             phase_simd(site, c, trial, shape.nv,
                        tw_site_alternative(site, TW_FAMILY_SIMD, "convolution_phase_simd:%dx%d",
