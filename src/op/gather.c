@@ -201,8 +201,8 @@ static void gather_dx_sorted(tw_site *site, tw_candidate *candidate, tw_collapse
     const int64_t slabs =
         TW_MAX(1, TW_MIN(TW_MIN(units, MOST_SLABS), 4 * tw_dim_at(picks, site->batch) / axis));
     const int64_t chunk = TW_MAX(1, axis / (ROWS_UNIT * units));
-    const int last = tw_candidate_workspace(site, candidate, TW_I32, TW_DIM(slabs * axis),
-                                            "ends of sorted numbers");
+    const int last = tw_candidate_workspace(
+        site, candidate, TW_I32, tw_dim_multiply(c.axis, TW_DIM(slabs)), "ends of sorted numbers");
     const int order = tw_candidate_workspace(site, candidate, TW_I32, picks, "sorted numbers");
     tw_launch *sort = gather_launch(site, candidate, "gather_sort.cl", "gather_sort", c);
     tw_launch_define(site, sort, "SLABS", slabs);

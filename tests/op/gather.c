@@ -12,6 +12,7 @@ OP_TESTS("gather",
          /* sorted numbers: tables beyond the caches; then small ones, of rows below, of and beyond whole vectors and blocks */
          {.op = "gather(x, i)", .inputs = "x f32[3000,32]; i i32[n,40] range=-3100..3100", .batch = 4},
          {.op = "gather(x, i)", .inputs = "x f32[70000]; i i32[n,90] range=-9..9", .batch = 2},
+         {.op = "gather(x, i)", .inputs = "x f32[n,2100]; i i32[23] range=-99..99", .batch = 99},
          {.op = "gather(x, i)", .inputs = "x f32[7,5]; i i32[n,3] range=-9..9", .batch = 9, .alternatives = 1},
          {.op = "gather(x, i)", .inputs = "x f32[40,16]; i i32[n] range=-40..39", .batch = 11, .alternatives = 1},
          {.op = "gather(x, i)", .inputs = "x f32[3,32]; i i32[n,70] range=0..2", .stream = 1, .alternatives = 1},
