@@ -79,6 +79,8 @@ typedef struct tw_launch {
 
 /* Work-groups of a launch in dimension d at batch n. */
 int64_t tw_launch_groups(const tw_launch *launch, int d, int64_t n);
+/* How many of its arguments are tensors. */
+int tw_launch_tensors(const tw_launch *launch);
 
 /* A tensor as a C reference sees it: f32, f16 and bf16 are double, i32 is int32_t, u8 and bool are
  * uint8_t. */

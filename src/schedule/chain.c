@@ -89,20 +89,12 @@ static bool join(tw_runner *runner, tw_chain *chain, int i, double cost)
 
 /* ---- the table ---- */
 
-static int tensors_of(const tw_launch *launch)
-{
-    int count = 0;
-    for (int a = 0; a < launch->n_args; a++)
-        count += launch->arg[a].kind == TW_ARG_TENSOR;
-    return count;
-}
-
 /* small: rows that are a step with this one, 0: it is shared. */
 static int64_t *put_row(const tw_runner *runner, tw_chain *chain, int i, int small, int64_t *row)
 {
     const tw_launch *launch = runner->bound[i].launch;
     *row++ = runner->programs.called[i].number;
-    *row++ = tensors_of(launch);
+    *row++ = tw_launch_tensors(launch);
     for (int d = 0; d < 3; d++) {
         *row++ = launch->global[d].scale;
         *row++ = launch->global[d].letters != 0;
@@ -157,7 +149,7 @@ static tw_status put_table(tw_runner *runner, tw_chain *chain, tw_error *error)
         (size_t)chain->count * TW_CHAIN_SETS * TW_CHAIN_LINE * sizeof(int32_t) / sizeof(int64_t);
     size_t most = TW_CHAIN_HEAD + counters;
     for (int i = chain->first; i <= chain->last; i++)
-        most += TW_CHAIN_ROW + 2 * (size_t)tensors_of(runner->bound[i].launch);
+        most += TW_CHAIN_ROW + 2 * (size_t)tw_launch_tensors(runner->bound[i].launch);
     int64_t *table = tw_arena_alloc(&runner->arena, most * sizeof *table);
     if (!table)
         return tw_fail_memory(error);

@@ -56,21 +56,13 @@ static void sign(const tw_launch *launch, signature out)
     out[count] = '\0';
 }
 
-static int count_tensors(const tw_launch *launch)
-{
-    int tensors = 0;
-    for (int a = 0; a < launch->n_args; a++)
-        tensors += launch->arg[a].kind == TW_ARG_TENSOR;
-    return tensors;
-}
-
 /* Whether the caller has what the launch is given. */
 static bool caller_fits(const tw_launch *launch)
 {
     for (int a = 0; a < launch->n_args; a++)
         if (launch->arg[a].kind == TW_ARG_USER && launch->arg[a].slot >= TW_CALLER_USERS)
             return false;
-    return count_tensors(launch) <= TW_CALLER_TENSORS;
+    return tw_launch_tensors(launch) <= TW_CALLER_TENSORS;
 }
 
 static bool is_single(const tw_launch *launch)
@@ -254,7 +246,7 @@ static tw_status make_kernel(const tw_built *built, const tw_launch *launch, int
         return backend->kernel_create(built->device, unit->program, entry, kernel, error);
     int place[1 + 2 * TW_MAX_ARGS];
     const int count = arrange(launch, place);
-    const int many = count_tensors(launch) > TW_CALLER_FEW ? TW_CALLER_MANY : 0;
+    const int many = tw_launch_tensors(launch) > TW_CALLER_FEW ? TW_CALLER_MANY : 0;
     return make_caller(built, unit->program, unit->number + many, entry, count, place, kernel,
                        error);
 }
