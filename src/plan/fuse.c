@@ -22,31 +22,38 @@ static bool is_single(const tw_node *node)
     return tw_dim_is_one(tw_shape_count(&node->shape));
 }
 
+/* The most steps in place of one value: a call and all that its (at most three) inputs are computed
+ * from then have room in one program. */
+#define MOST_IN_PLACE ((TW_MAX_STEPS - 1) / 3)
+
 /* Leaves, and single numbers computed from nothing but such (1 / n, say), also as the elements of a
- * tensor (a loss's gradient), can be computed wherever they are read. */
-static bool may_inline(const tw_making *m, const tw_call *call)
+ * tensor (a loss's gradient), can be computed wherever they are read. Returns the steps that takes,
+ * counted anew for each reader among them; 0: it is to be in memory. */
+static int steps_in_place(const tw_making *m, const tw_call *call)
 {
     if (!m->live[call->id] || !m->options->fusion)
-        return false;
+        return 0;
     if (call->op->flags & TW_OP_LEAF)
-        return true;
+        return 1;
     const bool spread = call->op->row == TW_ROW_BROADCAST && is_single(call->input[0]);
     bool single = tw_plan_is_elementwise(call) && call->n_inputs > 0 &&
                   (spread || is_single(call->result[0]));
+    int steps = 1;
     for (int i = 0; i < call->n_inputs && single; i++) {
         const tw_call *from = call->input[i] ? tw_plan_root(call->input[i])->call : NULL;
         single = !from || (m->inlined[from->id] && !is_random(from));
+        steps += from ? m->inlined[from->id] : 0;
     }
-    return single;
+    return single && steps <= MOST_IN_PLACE ? steps : 0;
 }
 
 /* What kernels of other kinds read, or what leaves the plan, must be in memory. */
 static void find_inlined(tw_making *m)
 {
     for (const tw_call *call = m->graph->first; call; call = call->next)
-        m->inlined[call->id] = may_inline(m, call);
+        m->inlined[call->id] = steps_in_place(m, call);
     for (int i = 0; i < m->n_sinks; i++)
-        m->inlined[m->sink[i].node->call->id] = false;
+        m->inlined[m->sink[i].node->call->id] = 0;
     for (const tw_call *call = m->graph->first; call; call = call->next) {
         if (!m->live[call->id] || (call->op->flags & TW_OP_VIEW))
             continue;
@@ -55,11 +62,11 @@ static void find_inlined(tw_making *m)
             if (root &&
                 (!tw_plan_is_elementwise(call) ||
                  (is_random(root->call) && !tw_shape_equal(&root->shape, &call->result[0]->shape))))
-                m->inlined[root->call->id] = false;
+                m->inlined[root->call->id] = 0;
         }
     }
     for (const tw_call *call = m->graph->first; call; call = call->next) /* by what is left */
-        m->inlined[call->id] = m->inlined[call->id] && may_inline(m, call);
+        m->inlined[call->id] = m->inlined[call->id] ? steps_in_place(m, call) : 0;
 }
 
 /* ---- programs ---- */
@@ -209,13 +216,12 @@ static int latest_group(const tw_making *m, const tw_call *call)
 }
 
 /* The most steps that a call can add: itself, its loads, and what is computed in place for it. */
-static int inlined_steps(const tw_making *m, const tw_call *call)
+static int added_steps(const tw_making *m, const tw_call *call)
 {
     int steps = 1;
-    for (int i = 0; i < call->n_inputs; i++) {
-        const tw_call *from = call->input[i] ? tw_plan_root(call->input[i])->call : NULL;
-        steps += from && m->inlined[from->id] ? inlined_steps(m, from) : from != NULL;
-    }
+    for (int i = 0; i < call->n_inputs; i++)
+        if (call->input[i])
+            steps += TW_MAX(m->inlined[tw_plan_root(call->input[i])->call->id], 1);
     return steps;
 }
 
@@ -241,7 +247,7 @@ static bool may_join(const tw_making *m, const tw_group *g, int number, const tw
             return false; /* reached through a view: only the order of elements is known */
     }
     const tw_expr *e = g->expr;
-    const int steps = inlined_steps(m, call);
+    const int steps = added_steps(m, call);
     return g->n_members < TW_COUNT(g->member) &&
            e->n_operands + call->n_inputs <= TW_MAX_OPERANDS &&
            e->n_steps + steps <= TW_MAX_STEPS && g->n_known + steps <= TW_MAX_STEPS;
@@ -302,9 +308,6 @@ static tw_status group_call(tw_making *m, const tw_call *call, tw_error *error)
         return follow(m, &m->groups[latest], call) ? TW_OK : tw_fail_memory(error);
     }
     const bool leaf = call->op->leaf != TW_LEAF_NONE;
-    if (elementwise && inlined_steps(m, call) > TW_MAX_STEPS)
-        return tw_fail(error, TW_ERROR_UNSUPPORTED, "%s is computed from too many single numbers",
-                       call->name);
     tw_group *g = open_group(m, elementwise || leaf ? NULL : call, &call->result[0]->shape);
     if (!g)
         return tw_fail_memory(error);

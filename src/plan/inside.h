@@ -22,7 +22,7 @@ typedef struct tw_group {
     const tw_call *inlined[TW_MAX_STEPS]; /* computed in place, inputs first */
     tw_expr *expr;
     tw_expr *before_tail; /* stores the anchor's result where a kernel leaves the tail to another */
-    int n_known; /* values that have a step in expr */
+    int n_known;          /* values that have a step in expr */
     int known_node[TW_MAX_STEPS], known_step[TW_MAX_STEPS];
 } tw_group;
 
@@ -33,8 +33,8 @@ typedef struct tw_making {
     const tw_param_table *table;
     tw_graph *graph; /* recipe->bound */
     bool *live;      /* by call: some sink needs it */
-    bool *inlined;   /* by call: computed in place by every program that reads it, so that no stage
-                        does */
+    int *inlined;    /* by call: steps by which every program that reads it computes it in place, so
+                        that no stage does; 0: it is in memory */
     bool *stored;    /* by node: somebody outside its group reads it, or it is a sink */
     int *tensor;     /* by node; -1: none */
     int *group;      /* by call; -1: no stage (inputs, parameters, views, what is inlined) */

@@ -161,6 +161,22 @@ static void what_is_in_memory_is_read_once_it_is_there(void)
     close_bench(&b);
 }
 
+/* c1 = c0 * c0 and so on: each has two readers of the one before it. */
+static void long_chains_of_numbers_are_in_memory(void)
+{
+    char model[2000] = "thalweg 1\nx = input f32[n,4]\nc0 = fill value=1.0001\n";
+    for (int i = 1; i <= 40; i++) {
+        const size_t at = strlen(model);
+        snprintf(model + at, sizeof model - at, "c%d = mul(c%d, c%d)\n", i, i - 1, i - 1);
+    }
+    const size_t at = strlen(model);
+    snprintf(model + at, sizeof model - at, "y = add(x, c40)\n");
+    bench b;
+    CHECK_OK(plan(&b, model, "y", TW_FAMILY_SIMD), b.error);
+    CHECK_HAS(b.text.data, "x c40 -> y");
+    close_bench(&b);
+}
+
 static void random_numbers_are_made_where_they_are_used(void)
 {
     bench b;
@@ -642,10 +658,11 @@ TESTS(T(pools_come_first), T(sums_make_what_they_read), T(a_pool_follows_its_con
       T(a_chain_is_one_launch), T(without_fusion_each_call_is_a_launch),
       T(bias_and_activation_follow_the_product), T(an_activations_gradient_goes_where_dy_is_made),
       T(a_losss_gradient_is_made_with_the_loss), T(what_is_in_memory_is_read_once_it_is_there),
-      T(random_numbers_are_made_where_they_are_used), T(a_view_costs_nothing),
-      T(an_output_that_is_an_input_is_copied), T(gradients_lie_as_parameters_do),
-      T(frozen_parameters_have_no_gradient), T(packed_weights_are_kept_in_inference_only),
-      T(living_tensors_do_not_share), T(a_recurrence_works_in_place),
-      T(small_allocations_give_several_buffers), T(a_budget_too_small_is_an_error),
-      T(too_large_a_tensor_is_an_error), T(an_unknown_output_names_the_nearest),
-      T(a_loss_must_be_a_number), T(batch_nought_is_an_error), T(each_allocation_may_fail))
+      T(long_chains_of_numbers_are_in_memory), T(random_numbers_are_made_where_they_are_used),
+      T(a_view_costs_nothing), T(an_output_that_is_an_input_is_copied),
+      T(gradients_lie_as_parameters_do), T(frozen_parameters_have_no_gradient),
+      T(packed_weights_are_kept_in_inference_only), T(living_tensors_do_not_share),
+      T(a_recurrence_works_in_place), T(small_allocations_give_several_buffers),
+      T(a_budget_too_small_is_an_error), T(too_large_a_tensor_is_an_error),
+      T(an_unknown_output_names_the_nearest), T(a_loss_must_be_a_number),
+      T(batch_nought_is_an_error), T(each_allocation_may_fail))
