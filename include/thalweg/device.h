@@ -31,8 +31,9 @@ TW_API TW_NODISCARD tw_status tw_device_list(tw_context *context, tw_device_info
 /* select: "host", "PLATFORM:DEVICE" by number, a part of a platform's or device's name in any case,
  * or NULL for $THALWEG_DEVICE, else the first GPU, else the first device. "host" is never chosen
  * unless named. On Linux PoCL's threads, which serve the whole process, are kept on a core each
- * from then on, where there are as many, unless $POCL_AFFINITY is set. Errors: NO_DEVICE (the
- * sentence lists what there is), DEVICE. */
+ * from then on, where there are as many, unless $POCL_AFFINITY is set. A child made by fork after
+ * that has none of a driver's threads, and waits forever where it uses OpenCL: fork before, or
+ * exec. Errors: NO_DEVICE (the sentence lists what there is), DEVICE. */
 TW_API TW_NODISCARD tw_status tw_device_open(tw_context *context, const char *select,
                                              tw_device **device, tw_error *error);
 /* Every object made on the device is destroyed first. */
