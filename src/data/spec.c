@@ -44,6 +44,23 @@ static int option_at(const char *text, int count, const char *const *names,
     return found;
 }
 
+/* Fails if the path is no file, but ends with what looks like a misspelt option. */
+static tw_status check_path(const char *path, int count, const char *const *names, tw_error *error)
+{
+    const char *comma = strrchr(path, ',');
+    const size_t letters = comma ? strspn(comma + 1, "abcdefghijklmnopqrstuvwxyz_") : 0;
+    char word[32];
+    if (letters == 0 || letters >= sizeof word || comma[1 + letters] != '=' || tw_file_exists(path))
+        return TW_OK;
+    memcpy(word, comma + 1, letters);
+    word[letters] = '\0';
+    const int nearest = tw_nearest(word, names, count);
+    return tw_fail(error, TW_ERROR_SYNTAX,
+                   "the data \"%s\" are no file, and have no option %s=%s%s%s", path, word,
+                   nearest >= 0 ? ": did you mean " : "", nearest >= 0 ? names[nearest] : "",
+                   nearest >= 0 ? "=?" : "");
+}
+
 tw_status tw_spec_options(tw_table *table, const char *rest, int count, const char *const *names,
                           const char **path, const char **values, tw_error *error)
 {
@@ -65,7 +82,7 @@ tw_status tw_spec_options(tw_table *table, const char *rest, int count, const ch
     if (!*copy)
         return tw_fail(error, TW_ERROR_SYNTAX, "the data name no file");
     *path = copy;
-    return TW_OK;
+    return check_path(copy, count, names, error);
 }
 
 tw_status tw_spec_number(const char *name, const char *value, int64_t least, int64_t *number,

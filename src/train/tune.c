@@ -91,6 +91,10 @@ tw_status tw_tune(tw_params *params, const tw_tune_options *options, tw_tune_res
     if (params->device->caps.family == TW_FAMILY_HOST)
         return tw_fail(error, TW_ERROR_UNSUPPORTED,
                        "the host device computes with the reference alone: it has nothing to tune");
+    if (!tw_cache_folder(params->context))
+        tw_log(params->context, TW_LOG_WARNING,
+               "there is no cache folder that could be written to, so what is measured will not be "
+               "saved: set THALWEG_CACHE to one");
     plans p = {.params = params, .options = options, .arena = {.context = params->context}};
     tw_status status = make(&p, error);
     if (status == TW_OK)

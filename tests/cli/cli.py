@@ -544,7 +544,10 @@ def tune():
     run("tune", "--forget", env=env)
     check(not tuned(), "forgotten")
     # nowhere to write to
-    refused(1, "could not be saved", "tune", model, "--batch", 8, "--seconds", 1000, env={**env, "THALWEG_CACHE": ""})
+    nowhere = {**env, "THALWEG_CACHE": ""}
+    refused(1, "could not be saved", "tune", model, "--batch", 8, "--seconds", 1000, env=nowhere)
+    done = run("tune", model, "--batch", 8, "--seconds", 0, env=nowhere)  # said before anything is measured
+    check("will not be saved" in done.stderr, done.stderr)
     refused(2, "needs a model", "tune", env=env)
     refused(2, "--forget", "tune", model, "--forget", env=env)
     refused(1, "host device", "tune", model, *HOST, env=env)
@@ -874,6 +877,8 @@ def bad_csv():
     bad_data("none.csv", "csv:none.csv,label=label")
     bad_data("lable", "csv:points.csv,label=lable")
     bad_data("", "csv:points.csv,label=a")
+    bad_data("did you mean label=?", "csv:points.csv,lable=label")
+    bad_data("no option color=", "csv:points.csv,color=label")
     write("short.csv", "a,b,c,label\n1,2,3,0\n1,2\n")
     bad_data("3", "csv:short.csv,label=label")
     write("missing.csv", "a,b,c,label\n1,2,3,0\n1,,3,1\n")
