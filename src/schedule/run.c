@@ -279,6 +279,20 @@ static size_t wanted_bytes(const tw_runner *runner, const tw_slot *slot, int64_t
                : 0;
 }
 
+/* Whether the run reads an input in that piece of the caller's memory. */
+static bool reads_in(const tw_runner *runner, const tw_slot *slot, int64_t n, const char *memory,
+                     size_t bytes)
+{
+    for (int i = 0; i < runner->recipe->n_inputs; i++) {
+        const char *from = slot->source[i] ? runner->backend->buffer_memory(slot->source[i]) : NULL;
+        const size_t size = tw_runner_bytes_at(runner, &runner->recipe->input[i], n);
+        if (from && (uintptr_t)from < (uintptr_t)memory + bytes &&
+            (uintptr_t)memory < (uintptr_t)from + size)
+            return true;
+    }
+    return false;
+}
+
 /* Sets out where outputs in shared memory are computed, or what is to be picked up from there;
  * returns the last output that must be read from the device instead, -1 if none. */
 static int sort_outputs(const tw_runner *runner, tw_slot *slot, int64_t n, void *const *outputs)
@@ -289,7 +303,8 @@ static int sort_outputs(const tw_runner *runner, tw_slot *slot, int64_t n, void 
         const size_t bytes = wanted_bytes(runner, slot, n, outputs, i);
         const char *place = shared_place(runner, slot, &recipe->tensor[recipe->output[i].tensor]);
         void *target = target_of(slot, outputs, i);
-        if (bytes && place && !slot->received && tw_side_in_order(runner, slot, target, bytes))
+        if (bytes && place && !slot->received && tw_side_in_order(runner, slot, target, bytes) &&
+            !reads_in(runner, slot, n, target, bytes))
             slot->target[i] = lend(runner, &recipe->output[i], TW_SPACE_OUTPUT, i, target, bytes);
         if (bytes && place && !slot->target[i])
             slot->pickup[slot->n_pickups++] = (tw_pickup){target, place, bytes};

@@ -169,4 +169,26 @@ static void sequences(void)
     check("x = input f32[n,31,24]\ny = multi_head_attention(x) heads=3 key_dim=8", 28);
 }
 
-TESTS(T(products), T(convolutions), T(rows), T(sequences))
+/* The result comes where the input lies, or a row behind that. */
+static void in_place(void)
+{
+    enum { BATCH = 256, WIDTH = 96, COUNT = BATCH * WIDTH };
+    bench b;
+    float *y = malloc(COUNT * sizeof *y), *both = malloc((COUNT + WIDTH) * sizeof *both);
+    open_bench(&b, "thalweg 1\nx = input f32[n,96]\ny = dense(x) units=96\n", BATCH);
+    float *x = numbers(&b, BATCH);
+    CHECK_OK(tw_plan_run(b.plan[0], BATCH, (const void *[]){x}, (void *[]){y}, &b.error), b.error);
+    for (int shift = 0; shift <= WIDTH; shift += WIDTH) {
+        memcpy(both, x, COUNT * sizeof *x);
+        CHECK_OK(tw_plan_run(b.plan[0], BATCH, (const void *[]){both}, (void *[]){both + shift},
+                             &b.error),
+                 b.error);
+        CHECK(memcmp(both + shift, y, COUNT * sizeof *y) == 0);
+    }
+    close_bench(&b);
+    free(x);
+    free(y);
+    free(both);
+}
+
+TESTS(T(in_place), T(products), T(convolutions), T(rows), T(sequences))
