@@ -345,14 +345,23 @@ static void pool_variants(tw_site *site)
 
 /* ---- in the kernel of the convolution before it ---- */
 
-bool tw_pooling_of(const tw_site *site, tw_pooling *pooling)
+static bool side_by_side(const tw_call *call, tw_pooling *pooling)
 {
-    if (!site->tail || strcmp(site->tail->call->op->name, "maxpool") != 0)
-        return false;
-    const pool p = pool_of(site->tail->call);
+    const pool p = pool_of(call);
     *pooling = (tw_pooling){{p.size[0], p.size[1]}, p.oh * p.size[0], p.ow * p.size[1]};
     return p.stride[0] == p.size[0] && p.stride[1] == p.size[1] && !p.pad[0] && !p.pad[1] &&
            !p.pad[2] && !p.pad[3];
+}
+
+bool tw_pooling_of(const tw_site *site, tw_pooling *pooling)
+{
+    return site->tail && strcmp(site->tail->call->op->name, "maxpool") == 0 &&
+           side_by_side(site->tail->call, pooling);
+}
+
+bool tw_pooling_of_gradient(const tw_call *call, tw_pooling *pooling)
+{
+    return call && strcmp(call->op->name, "maxpool_dx") == 0 && side_by_side(call, pooling);
 }
 
 void tw_launch_pooling(tw_site *site, tw_launch *launch, const tw_pooling *pooling, unsigned widths)

@@ -13,6 +13,8 @@ typedef struct tw_pooling {
 
 /* Whether the site's tail is such a maxpool. */
 bool tw_pooling_of(const tw_site *site, tw_pooling *pooling);
+/* Whether the call is the gradient of such a maxpool. */
+bool tw_pooling_of_gradient(const tw_call *call, tw_pooling *pooling);
 /* tw_launch_epilogue for a kernel that can pool (cl/core/pool.cl): it does where pooling is not
  * NULL.
  */
