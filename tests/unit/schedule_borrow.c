@@ -34,27 +34,21 @@ static void unfence(fenced *f)
 }
 
 typedef struct bench {
-    tw_context *context;
-    tw_device *device;
-    tw_graph *graph;
-    tw_params *params;
+    setup on;
     tw_plan *plan[2];           /* one that copies, one that borrows */
     size_t in_bytes, out_bytes; /* a row of the batch */
     tw_type type;
-    tw_error error;
 } bench;
 
 static void open_bench(bench *b, const char *model, int64_t batch)
 {
     static const char *const output[] = {"y"};
     *b = (bench){0};
-    b->context = open_context(NULL, "");
-    b->device = open_device(b->context, NULL);
-    b->graph = parse(b->context, model);
-    CHECK_OK(tw_params_create(b->graph, b->device, 5, &b->params, &b->error), b->error);
+    open_setup(&b->on, "", NULL, model, 5);
     for (int i = 0; i < 2; i++) {
         const tw_plan_options options = {.batch = batch, .borrow_inputs = i == 1, .no_proof = true};
-        CHECK_OK(tw_plan_create(b->params, 1, output, &options, &b->plan[i], &b->error), b->error);
+        CHECK_OK(tw_plan_create(b->on.params, 1, output, &options, &b->plan[i], &b->on.error),
+                 b->on.error);
     }
     tw_array array;
     tw_plan_input(b->plan[0], 0, &array);
@@ -68,10 +62,7 @@ static void close_bench(bench *b)
 {
     tw_plan_destroy(&b->plan[0]);
     tw_plan_destroy(&b->plan[1]);
-    tw_params_destroy(&b->params);
-    tw_graph_destroy(&b->graph);
-    tw_device_destroy(&b->device);
-    tw_context_destroy(&b->context);
+    close_setup(&b->on);
 }
 
 static void *numbers(const bench *b, int64_t n)
@@ -94,17 +85,18 @@ static void compare(bench *b, int64_t n)
     fenced f[2] = {fence(x, bytes, false), fence(x, bytes, true)};
     for (int i = 0; i < 3; i++)
         y[i] = malloc(result);
-    CHECK_OK(tw_plan_run(b->plan[0], n, (const void *[]){f[0].data}, (void *[]){y[2]}, &b->error),
-             b->error);
-    CHECK_OK(tw_plan_enqueue(b->plan[0], n, (const void *[]){x}, (void *[]){y[0]}, &b->error),
-             b->error);
-    CHECK_OK(tw_plan_wait(b->plan[0], &b->error), b->error);
+    CHECK_OK(
+        tw_plan_run(b->plan[0], n, (const void *[]){f[0].data}, (void *[]){y[2]}, &b->on.error),
+        b->on.error);
+    CHECK_OK(tw_plan_enqueue(b->plan[0], n, (const void *[]){x}, (void *[]){y[0]}, &b->on.error),
+             b->on.error);
+    CHECK_OK(tw_plan_wait(b->plan[0], &b->on.error), b->on.error);
     CHECK(memcmp(y[0], y[2], result) == 0);
     for (int i = 0; i < 2; i++)
         CHECK_OK(tw_plan_enqueue(b->plan[1], n, (const void *[]){f[i].data}, (void *[]){y[1 + i]},
-                                 &b->error),
-                 b->error);
-    CHECK_OK(tw_plan_wait(b->plan[1], &b->error), b->error);
+                                 &b->on.error),
+                 b->on.error);
+    CHECK_OK(tw_plan_wait(b->plan[1], &b->on.error), b->on.error);
     for (int i = 0; i < 2; i++) {
         CHECK(memcmp(y[0], y[1 + i], result) == 0);
         CHECK(memcmp(x, f[i].data, bytes) == 0);
@@ -177,12 +169,13 @@ static void in_place(void)
     float *y = malloc(COUNT * sizeof *y), *both = malloc((COUNT + WIDTH) * sizeof *both);
     open_bench(&b, "thalweg 1\nx = input f32[n,96]\ny = dense(x) units=96\n", BATCH);
     float *x = numbers(&b, BATCH);
-    CHECK_OK(tw_plan_run(b.plan[0], BATCH, (const void *[]){x}, (void *[]){y}, &b.error), b.error);
+    CHECK_OK(tw_plan_run(b.plan[0], BATCH, (const void *[]){x}, (void *[]){y}, &b.on.error),
+             b.on.error);
     for (int shift = 0; shift <= WIDTH; shift += WIDTH) {
         memcpy(both, x, COUNT * sizeof *x);
         CHECK_OK(tw_plan_run(b.plan[0], BATCH, (const void *[]){both}, (void *[]){both + shift},
-                             &b.error),
-                 b.error);
+                             &b.on.error),
+                 b.on.error);
         CHECK(memcmp(both + shift, y, COUNT * sizeof *y) == 0);
     }
     close_bench(&b);

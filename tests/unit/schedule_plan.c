@@ -5,38 +5,15 @@
 #include "failing.h"
 #include "unit/schedule.h"
 #include <jansson.h>
-#include <unistd.h>
-
-/* A model, its weights and a plan of "y" and "z". */
-typedef struct bench {
-    tw_context *context;
-    tw_device *device;
-    tw_graph *graph;
-    tw_params *params;
-    tw_plan *plan;
-    tw_error error;
-} bench;
 
 static const char *const outputs_of_small[] = {"y", "z"};
 
-static void open_bench(bench *b, const char *select, const tw_plan_options *options)
+/* With a plan of "y" and "z" of the small model. */
+static void open_bench(setup *b, const char *select, const tw_plan_options *options)
 {
-    *b = (bench){0};
-    b->context = open_context(NULL, "");
-    b->device = open_device(b->context, select);
-    b->graph = parse(b->context, small_model);
-    CHECK_OK(tw_params_create(b->graph, b->device, 11, &b->params, &b->error), b->error);
+    open_setup(b, "", select, small_model, 11);
     CHECK_OK(tw_plan_create(b->params, 2, outputs_of_small, options, &b->plan, &b->error),
              b->error);
-}
-
-static void close_bench(bench *b)
-{
-    tw_plan_destroy(&b->plan);
-    tw_params_destroy(&b->params);
-    tw_graph_destroy(&b->graph);
-    tw_device_destroy(&b->device);
-    tw_context_destroy(&b->context);
 }
 
 static void fill(float *x, int count, float start)
@@ -63,7 +40,7 @@ static void reset(float *v, int count)
 
 static void run_batches(const char *select, const tw_plan_options *options)
 {
-    bench b;
+    setup b;
     float a[5], x[40], y[40], z[40];
     open_bench(&b, select, options);
     CHECK_OK(tw_params_get(b.params, "a", a, sizeof a, &b.error), b.error);
@@ -87,7 +64,7 @@ static void run_batches(const char *select, const tw_plan_options *options)
     CHECK(tw_plan_run(b.plan, 1, (const void *[]){NULL}, (void *[]){y, z}, &b.error) ==
           TW_ERROR_ARGUMENT);
     CHECK_HAS(b.error.text, "\"x\"");
-    close_bench(&b);
+    close_setup(&b);
 }
 
 static void host(void)
@@ -116,7 +93,7 @@ static void run_many(const char *select)
 {
     enum { RUNS = 50 };
     static float y[RUNS][40], z[RUNS][40];
-    bench b;
+    setup b;
     float a[5], x[40];
     open_bench(&b, select, &(tw_plan_options){.batch = 8});
     CHECK_OK(tw_params_get(b.params, "a", a, sizeof a, &b.error), b.error);
@@ -134,7 +111,7 @@ static void run_many(const char *select)
         fill(x, 40, 0.1f * (float)i);
         check_rows(a, x, y[i], z[i], 1 + i % 8, 8);
     }
-    close_bench(&b);
+    close_setup(&b);
 }
 
 static void many_on_host(void)
@@ -170,7 +147,7 @@ static void three_queues(void)
 {
     enum { RUNS = 50 };
     static float y[RUNS][40], z[RUNS][40];
-    bench b = {0};
+    setup b = {0};
     float a[5], x[40];
     char path[] = "/tmp/thalweg-trace-XXXXXX";
     const int file = mkstemp(path);
@@ -202,7 +179,7 @@ static void three_queues(void)
     int lanes = 0;
     CHECK(trace_events(path, &lanes) == RUNS / 2 * 5);
     CHECK(lanes == 7);
-    close_bench(&b);
+    close_setup(&b);
     close(file);
     unlink(path);
 }
@@ -211,21 +188,21 @@ static void three_queues(void)
 static void destroyed_early(void)
 {
     static float y[2][40], z[2][40];
-    bench b;
+    setup b;
     float x[40];
     open_bench(&b, NULL, &(tw_plan_options){.batch = 8});
     fill(x, 40, 0);
     for (int i = 0; i < 2; i++)
         CHECK_OK(tw_plan_enqueue(b.plan, 8, (const void *[]){x}, (void *[]){y[i], z[i]}, &b.error),
                  b.error);
-    close_bench(&b);
+    close_setup(&b);
     CHECK_NEAR(z[1][39], 0.39 * 0.39, 1e-6);
 }
 
 /* Two plans on one set of weights see what is set between runs. */
 static void shared_weights(void)
 {
-    bench b;
+    setup b;
     tw_plan *other = NULL;
     float x[40], y[40], z[40], a[5] = {1, 2, 3, 4, 5}, b_weight = 0.25f;
     open_bench(&b, NULL, &(tw_plan_options){.batch = 8});
@@ -246,7 +223,7 @@ static void shared_weights(void)
         check_rows(a, x, y, z, 8, 8);
     }
     tw_plan_destroy(&other);
-    close_bench(&b);
+    close_setup(&b);
 }
 
 /* Weights in a form of the plan's own (packed for a kernel) follow the weights: on the device as on
@@ -262,10 +239,8 @@ static void packed_weights(void)
     const char *const select[] = {NULL, "host"};
     int constant = 0;
     for (int d = 0; d < 2; d++) {
-        bench b = {.context = open_context(NULL, "")};
-        b.device = open_device(b.context, select[d]);
-        b.graph = parse(b.context, model);
-        CHECK_OK(tw_params_create(b.graph, b.device, 3, &b.params, &b.error), b.error);
+        setup b;
+        open_setup(&b, "", select[d], model, 3);
         CHECK_OK(tw_plan_create(b.params, 1, outputs_of_small, &(tw_plan_options){.batch = 2},
                                 &b.plan, &b.error),
                  b.error);
@@ -283,7 +258,7 @@ static void packed_weights(void)
         CHECK_OK(tw_plan_print(b.plan, false, &text, &b.error), b.error);
         constant += text && strstr(text, "once:") != NULL;
         tw_text_free(b.context, &text);
-        close_bench(&b);
+        close_setup(&b);
     }
     for (int i = 0; i < 4; i++)
         for (int k = 0; k < ROOM; k++)
@@ -294,12 +269,10 @@ static void packed_weights(void)
 /* Random nodes follow seed and step; a step that is set again brings the same numbers. */
 static void random_steps(void)
 {
-    bench b = {.context = open_context(NULL, "")};
+    setup b;
     const char *const name = "z";
     float z[4][6];
-    b.device = open_device(b.context, "host");
-    b.graph = parse(b.context, "thalweg 1\nz = random_normal() shape=n,3\n");
-    CHECK_OK(tw_params_create(b.graph, b.device, 0, &b.params, &b.error), b.error);
+    open_setup(&b, "", "host", "thalweg 1\nz = random_normal() shape=n,3\n", 0);
     const tw_plan_options options = {.batch = 2, .seed = 5};
     CHECK_OK(tw_plan_create(b.params, 1, &name, &options, &b.plan, &b.error), b.error);
     for (int i = 0; i < 4; i++) {
@@ -309,12 +282,12 @@ static void random_steps(void)
     }
     CHECK(memcmp(z[0], z[1], sizeof z[0]) != 0);
     CHECK(memcmp(z[0], z[2], sizeof z[0]) == 0 && memcmp(z[1], z[3], sizeof z[0]) == 0);
-    close_bench(&b);
+    close_setup(&b);
 }
 
 static void describes_itself(void)
 {
-    bench b;
+    setup b;
     tw_array array;
     char *text = NULL;
     open_bench(&b, NULL, &(tw_plan_options){.batch = 8});
@@ -327,12 +300,12 @@ static void describes_itself(void)
     CHECK_OK(tw_plan_print(b.plan, false, &text, &b.error), b.error);
     CHECK(text && *text);
     tw_text_free(b.context, &text);
-    close_bench(&b);
+    close_setup(&b);
 }
 
 static void mistakes(void)
 {
-    bench b;
+    setup b;
     tw_plan *plan = NULL;
     open_bench(&b, "host", NULL);
     CHECK(tw_plan_create(b.params, 1, (const char *[]){"yy"}, NULL, &plan, &b.error) ==
@@ -350,12 +323,12 @@ static void mistakes(void)
     CHECK(tw_plan_create(b.params, 1, outputs_of_small, &options, &plan, &b.error) ==
           TW_ERROR_ARGUMENT);
     CHECK(plan == NULL);
-    close_bench(&b);
+    close_setup(&b);
 }
 
 static void trace_of(const char *select, int events_per_run, int all_lanes)
 {
-    bench b;
+    setup b;
     float x[40], y[40], z[40];
     char path[] = "/tmp/thalweg-trace-XXXXXX";
     const int file = mkstemp(path);
@@ -373,7 +346,7 @@ static void trace_of(const char *select, int events_per_run, int all_lanes)
     CHECK(trace_events(path, &lanes) == 5 * events_per_run);
     CHECK(lanes == all_lanes);
     CHECK(tw_plan_trace_write(b.plan, "/nowhere/trace.json", &b.error) == TW_ERROR_FILE);
-    close_bench(&b);
+    close_setup(&b);
     close(file);
     unlink(path);
 }
@@ -396,7 +369,7 @@ static bool survive(const char *select, long at)
     const tw_allocator allocator = {tw_failing_resize, &memory};
     const tw_context_options options = {.allocator = &allocator, .cache_folder = ""};
     float x[40], y[40], z[40];
-    bench b = {0};
+    setup b = {0};
     CHECK_OK(tw_context_create(&options, &b.context, &b.error), b.error);
     CHECK_OK(tw_device_open(b.context, select, &b.device, &b.error), b.error);
     b.graph = parse(b.context, small_model);
@@ -419,7 +392,7 @@ static bool survive(const char *select, long at)
     if (status != TW_OK && status != TW_ERROR_MEMORY && status != TW_ERROR_DEVICE_MEMORY)
         printf("# allocation %ld: %s\n", at, b.error.text);
     CHECK(!out || status == TW_OK);
-    close_bench(&b);
+    close_setup(&b);
     CHECK(memory.live == 0);
     CHECK(memory.wrong == 0);
     return out;
@@ -459,18 +432,15 @@ static void pooled(const char *select, const char *const *outputs, int count)
     x[8] = INFINITY;
     x[30] = -INFINITY;
     for (int unfused = 0; unfused < 2; unfused++) {
-        bench b = {0};
+        setup b;
         const tw_plan_options options = {.batch = 2, .no_fusion = unfused};
-        b.context = open_context(NULL, "");
-        b.device = open_device(b.context, select);
-        b.graph = parse(b.context, model);
-        CHECK_OK(tw_params_create(b.graph, b.device, 3, &b.params, &b.error), b.error);
+        open_setup(&b, "", select, model, 3);
         CHECK_OK(tw_plan_create(b.params, count, outputs, &options, &b.plan, &b.error), b.error);
         float(*y)[2 * 48] = unfused ? apart : whole;
         memset(y, 0, sizeof whole);
         CHECK_OK(tw_plan_run(b.plan, 2, (const void *[]){x}, (void *[]){y[0], y[1]}, &b.error),
                  b.error);
-        close_bench(&b);
+        close_setup(&b);
     }
     CHECK(memcmp(whole, apart, sizeof whole) == 0);
     int nan = 0;
@@ -487,11 +457,8 @@ static void large_outputs(void)
     static const char model[] = "thalweg 1\nx = input f32[n,20000]\ny = neg(x)\nz = relu(y)\n";
     static const char *const outputs[] = {"z"};
     static const int64_t sizes[] = {2, 1, 2};
-    bench b = {0};
-    b.context = open_context(NULL, "");
-    b.device = open_device(b.context, NULL);
-    b.graph = parse(b.context, model);
-    CHECK_OK(tw_params_create(b.graph, b.device, 3, &b.params, &b.error), b.error);
+    setup b = {0};
+    open_setup(&b, "", NULL, model, 3);
     CHECK_OK(
         tw_plan_create(b.params, 1, outputs, &(tw_plan_options){.batch = 2}, &b.plan, &b.error),
         b.error);
@@ -520,7 +487,7 @@ static void large_outputs(void)
         free(block[r]);
     }
     free(x);
-    close_bench(&b);
+    close_setup(&b);
 }
 
 static void pooled_on_host(void)

@@ -5,9 +5,7 @@
 #include "schedule/run.h"
 #include "schedule/schedule.h"
 #include "unit/schedule.h"
-#include <dirent.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- an operator: y = 2 x, r = round(8 x) as integers ---- */
 
@@ -175,47 +173,6 @@ static double run(bench *b)
 
 static char folder[64];
 
-static void make_folder(void)
-{
-    snprintf(folder, sizeof folder, "/tmp/thalweg-proof-XXXXXX");
-    CHECK(mkdtemp(folder) != NULL);
-}
-
-static void proofs_path(char *path, size_t size)
-{
-    *path = 0;
-    DIR *d = opendir(folder);
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (strncmp(e->d_name, "proofs-", 7) == 0)
-            snprintf(path, size, "%.60s/%.60s", folder, e->d_name);
-    if (d)
-        closedir(d);
-}
-
-static void remove_folder(void)
-{
-    char path[200];
-    for (proofs_path(path, sizeof path); *path; proofs_path(path, sizeof path))
-        unlink(path);
-    CHECK(rmdir(folder) == 0);
-}
-
-/* How often a word stands in the proofs' file. */
-static int count_word(const char *word)
-{
-    char path[200], text[4000];
-    proofs_path(path, sizeof path);
-    FILE *file = *path ? fopen(path, "r") : NULL;
-    if (!file)
-        return 0;
-    text[fread(text, 1, sizeof text - 1, file)] = 0;
-    fclose(file);
-    int count = 0;
-    for (const char *at = text; (at = strstr(at, word)); at++)
-        count++;
-    return count;
-}
-
 /* ---- tests ---- */
 
 /* The wrong candidate is struck off with a warning, the right one serves, and another process knows
@@ -224,20 +181,20 @@ static void struck(fault f, const char *why)
 {
     const fault list[] = {f, RIGHT};
     bench b;
-    make_folder();
+    make_folder(folder);
     CHECK_OK(open_bench(&b, list, folder, NULL), b.error);
     CHECK_NEAR(run(&b), 2, 0);
     CHECK(b.seen.warnings == 1);
     CHECK_HAS(b.seen.last, "struck off");
     CHECK_HAS(b.seen.last, why);
     close_bench(&b);
-    CHECK(count_word("struck") == 1);
-    CHECK(count_word("proven") == 1);
+    CHECK(count_in_file(folder, "proofs-", "struck") == 1);
+    CHECK(count_in_file(folder, "proofs-", "proven") == 1);
     CHECK_OK(open_bench(&b, list, folder, NULL), b.error);
     CHECK_NEAR(run(&b), 2, 0);
     CHECK(b.seen.warnings == 0);
     close_bench(&b);
-    remove_folder();
+    remove_folder(folder);
 }
 
 static void wrong(void)
@@ -283,14 +240,14 @@ static void no_launch(void)
 {
     const fault list[] = {NO_LAUNCH, RIGHT};
     bench b;
-    make_folder();
+    make_folder(folder);
     CHECK_OK(open_bench(&b, list, folder, NULL), b.error);
     CHECK_NEAR(run(&b), 2, 0);
     CHECK(b.seen.warnings >= 1);
     close_bench(&b);
-    CHECK(count_word("struck") == 0);
-    CHECK(count_word("proven") == 1);
-    remove_folder();
+    CHECK(count_in_file(folder, "proofs-", "struck") == 0);
+    CHECK(count_in_file(folder, "proofs-", "proven") == 1);
+    remove_folder(folder);
 }
 
 static void several(void)
@@ -335,14 +292,14 @@ static void without_proof(void)
 static void known_by_text(void)
 {
     bench b;
-    make_folder();
+    make_folder(folder);
     CHECK_OK(open_bench(&b, (const fault[]){WRONG, RIGHT}, folder, NULL), b.error);
     close_bench(&b);
     CHECK_OK(open_bench(&b, (const fault[]){LONG, WRONG, RIGHT}, folder, NULL), b.error);
     CHECK(b.seen.warnings == 1);
-    CHECK(count_word("struck") == 2);
+    CHECK(count_in_file(folder, "proofs-", "struck") == 2);
     close_bench(&b);
-    remove_folder();
+    remove_folder(folder);
 }
 
 /* A file that is damaged, or of another version, is as good as none, and is replaced. */
@@ -355,10 +312,10 @@ static void damaged_file(void)
         const fault list[] = {WRONG, RIGHT};
         bench b;
         char path[200];
-        make_folder();
+        make_folder(folder);
         CHECK_OK(open_bench(&b, list, folder, NULL), b.error);
         close_bench(&b);
-        proofs_path(path, sizeof path);
+        find_file(folder, "proofs-", path);
         FILE *file = fopen(path, "w");
         CHECK(file && fputs(texts[i], file) >= 0);
         if (file)
@@ -366,9 +323,10 @@ static void damaged_file(void)
         CHECK_OK(open_bench(&b, list, folder, NULL), b.error);
         CHECK(b.seen.warnings == 1);
         close_bench(&b);
-        CHECK(count_word("thalweg proofs 1") == 1);
-        CHECK(count_word("proven") == 1 && count_word("struck") == 1);
-        remove_folder();
+        CHECK(count_in_file(folder, "proofs-", "thalweg proofs 1") == 1);
+        CHECK(count_in_file(folder, "proofs-", "proven") == 1 &&
+              count_in_file(folder, "proofs-", "struck") == 1);
+        remove_folder(folder);
     }
 }
 

@@ -16,29 +16,21 @@ static const char model[] = "thalweg 1\n"
                             "y = mul(h, scale)\n";
 
 typedef struct bench {
-    tw_context *context;
-    tw_device *device;
-    tw_graph *graph;
-    tw_params *params;
-    tw_plan *plan;
+    setup on;
     float *x[RUNS], *y[RUNS];
-    tw_error error;
 } bench;
 
 static void open_plan(bench *b)
 {
     static const char *const output[] = {"y"};
     const tw_plan_options options = {.batch = BATCH, .no_proof = true};
-    CHECK_OK(tw_plan_create(b->params, 1, output, &options, &b->plan, &b->error), b->error);
+    CHECK_OK(tw_plan_create(b->on.params, 1, output, &options, &b->on.plan, &b->on.error),
+             b->on.error);
 }
 
 static void open_bench(bench *b)
 {
-    *b = (bench){0};
-    b->context = open_context(NULL, "");
-    b->device = open_device(b->context, NULL);
-    b->graph = parse(b->context, model);
-    CHECK_OK(tw_params_create(b->graph, b->device, 5, &b->params, &b->error), b->error);
+    open_setup(&b->on, "", NULL, model, 5);
     open_plan(b);
     for (int r = 0; r < RUNS; r++) {
         b->x[r] = malloc(sizeof(float) * BATCH * COLUMNS);
@@ -52,11 +44,7 @@ static void open_bench(bench *b)
 
 static void close_bench(bench *b)
 {
-    tw_plan_destroy(&b->plan);
-    tw_params_destroy(&b->params);
-    tw_graph_destroy(&b->graph);
-    tw_device_destroy(&b->device);
-    tw_context_destroy(&b->context);
+    close_setup(&b->on);
     for (int r = 0; r < RUNS; r++) {
         free(b->x[r]);
         free(b->y[r]);
@@ -65,8 +53,8 @@ static void close_bench(bench *b)
 
 static void enqueue(bench *b, int r, int64_t n, float *y)
 {
-    CHECK_OK(tw_plan_enqueue(b->plan, n, (const void *[]){b->x[r]}, (void *[]){y}, &b->error),
-             b->error);
+    CHECK_OK(tw_plan_enqueue(b->on.plan, n, (const void *[]){b->x[r]}, (void *[]){y}, &b->on.error),
+             b->on.error);
 }
 
 /* Run r alone, times scale (a power of two: exact), and nothing behind n rows. */
@@ -74,8 +62,8 @@ static void check(bench *b, int r, int64_t n, float scale, const float *y)
 {
     float *alone = malloc(sizeof(float) * BATCH * UNITS);
     int wrong = 0;
-    CHECK_OK(tw_plan_run(b->plan, n, (const void *[]){b->x[r]}, (void *[]){alone}, &b->error),
-             b->error);
+    CHECK_OK(tw_plan_run(b->on.plan, n, (const void *[]){b->x[r]}, (void *[]){alone}, &b->on.error),
+             b->on.error);
     for (int i = 0; i < BATCH * UNITS; i++)
         wrong += y[i] != (i < n * UNITS ? scale * alone[i] : -9);
     CHECK(wrong == 0);
@@ -89,7 +77,7 @@ static void many(void)
     for (int pass = 0; pass < 3; pass++) {
         for (int r = 0; r < RUNS; r++)
             enqueue(&b, r, BATCH - r % 3, b.y[r]);
-        CHECK_OK(tw_plan_wait(b.plan, &b.error), b.error);
+        CHECK_OK(tw_plan_wait(b.on.plan, &b.on.error), b.on.error);
         for (int r = 0; r < RUNS; r++)
             check(&b, r, BATCH - r % 3, 1, b.y[r]);
     }
@@ -103,18 +91,19 @@ static void weights_change(const char *name, int count)
     bench b;
     open_bench(&b);
     float *w = malloc(sizeof *w * (size_t)count), scale = 1;
-    CHECK_OK(tw_params_get(b.params, name, w, sizeof *w * (size_t)count, &b.error), b.error);
+    CHECK_OK(tw_params_get(b.on.params, name, w, sizeof *w * (size_t)count, &b.on.error),
+             b.on.error);
     for (int r = 0; r < RUNS; r++) {
         enqueue(&b, r, (r + r / 7) % 2 ? BATCH : 2, b.y[r]);
         if (r % 5 == 4) {
             scale *= 2;
             for (int i = 0; i < count; i++)
                 w[i] *= 2;
-            CHECK_OK(tw_params_set(b.params, name, w, sizeof *w * (size_t)count, &b.error),
-                     b.error);
+            CHECK_OK(tw_params_set(b.on.params, name, w, sizeof *w * (size_t)count, &b.on.error),
+                     b.on.error);
         }
     }
-    CHECK_OK(tw_plan_wait(b.plan, &b.error), b.error);
+    CHECK_OK(tw_plan_wait(b.on.plan, &b.on.error), b.on.error);
     for (int r = 0; r < RUNS; r++)
         check(&b, r, (r + r / 7) % 2 ? BATCH : 2, (float)(1 << r / 5) / scale, b.y[r]);
     free(w);
@@ -145,11 +134,11 @@ static void one_array(void)
         int wrong = 0;
         for (int r = 0; r <= last; r++)
             enqueue(&b, r, sizes[r], y);
-        CHECK_OK(tw_plan_wait(b.plan, &b.error), b.error);
+        CHECK_OK(tw_plan_wait(b.on.plan, &b.on.error), b.on.error);
         for (int r = last, from = 0; r >= 0; r--) {
-            CHECK_OK(tw_plan_run(b.plan, sizes[r], (const void *[]){b.x[r]}, (void *[]){alone},
-                                 &b.error),
-                     b.error);
+            CHECK_OK(tw_plan_run(b.on.plan, sizes[r], (const void *[]){b.x[r]}, (void *[]){alone},
+                                 &b.on.error),
+                     b.on.error);
             for (int i = from * UNITS; i < sizes[r] * UNITS; i++)
                 wrong += y[i] != alone[i];
             from = sizes[r] > from ? (int)sizes[r] : from;
@@ -164,16 +153,16 @@ static void two_plans(void)
 {
     bench b;
     open_bench(&b);
-    tw_plan *first = b.plan;
+    tw_plan *first = b.on.plan;
     open_plan(&b);
     for (int r = 0; r < RUNS; r++) {
-        tw_plan *plan = r % 3 ? b.plan : first;
+        tw_plan *plan = r % 3 ? b.on.plan : first;
         CHECK_OK(
-            tw_plan_enqueue(plan, BATCH, (const void *[]){b.x[r]}, (void *[]){b.y[r]}, &b.error),
-            b.error);
+            tw_plan_enqueue(plan, BATCH, (const void *[]){b.x[r]}, (void *[]){b.y[r]}, &b.on.error),
+            b.on.error);
     }
     tw_plan_destroy(&first);
-    CHECK_OK(tw_plan_wait(b.plan, &b.error), b.error);
+    CHECK_OK(tw_plan_wait(b.on.plan, &b.on.error), b.on.error);
     for (int r = 0; r < RUNS; r++)
         check(&b, r, BATCH, 1, b.y[r]);
     close_bench(&b);
@@ -186,10 +175,10 @@ static void traced(void)
     open_bench(&b);
     for (int r = 0; r < RUNS; r++) {
         if (r == RUNS / 2)
-            CHECK_OK(tw_plan_trace(b.plan, &b.error), b.error);
+            CHECK_OK(tw_plan_trace(b.on.plan, &b.on.error), b.on.error);
         enqueue(&b, r, BATCH, b.y[r]);
     }
-    CHECK_OK(tw_plan_wait(b.plan, &b.error), b.error);
+    CHECK_OK(tw_plan_wait(b.on.plan, &b.on.error), b.on.error);
     for (int r = 0; r < RUNS; r++)
         check(&b, r, BATCH, 1, b.y[r]);
     close_bench(&b);

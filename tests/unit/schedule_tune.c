@@ -4,65 +4,27 @@
 #include "failing.h"
 #include "schedule/schedule.h"
 #include "unit/schedule.h"
-#include <dirent.h>
 #include <math.h>
-#include <unistd.h>
 
 /* ---- a cache folder ---- */
 
 static char folder[64];
 
-static void make_folder(void)
+static void make_tuned_folder(void)
 {
-    snprintf(folder, sizeof folder, "/tmp/thalweg-tune-XXXXXX");
-    CHECK(mkdtemp(folder) != NULL);
+    make_folder(folder);
     unsetenv("THALWEG_TUNED");
-}
-
-/* The path of the file in the folder whose name begins so; "": none. */
-static void find_file(const char *start, char *path, size_t size)
-{
-    *path = 0;
-    DIR *d = opendir(folder);
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (e->d_name[0] != '.' && strncmp(e->d_name, start, strlen(start)) == 0)
-            snprintf(path, size, "%.60s/%.100s", folder, e->d_name);
-    if (d)
-        closedir(d);
-}
-
-static void remove_folder(void)
-{
-    char path[200];
-    for (find_file("", path, sizeof path); *path; find_file("", path, sizeof path))
-        unlink(path);
-    CHECK(rmdir(folder) == 0);
 }
 
 static void write_tuned(const char *text)
 {
     char path[200];
-    find_file("tuned-", path, sizeof path);
+    find_file(folder, "tuned-", path);
     CHECK(*path != 0);
     FILE *file = fopen(path, "w");
     CHECK(file && fputs(text, file) >= 0);
     if (file)
         fclose(file);
-}
-
-static int count_word(const char *word)
-{
-    char path[200], text[8000];
-    find_file("tuned-", path, sizeof path);
-    FILE *file = *path ? fopen(path, "r") : NULL;
-    if (!file)
-        return 0;
-    text[fread(text, 1, sizeof text - 1, file)] = 0;
-    fclose(file);
-    int count = 0;
-    for (const char *at = text; (at = strstr(at, word)); at++)
-        count++;
-    return count;
 }
 
 /* ---- the file ---- */
@@ -99,7 +61,7 @@ static void check_entry(const tw_tuned *tuned, uint64_t key, const char *name)
 static void round_trip(void)
 {
     tw_error error;
-    make_folder();
+    make_tuned_folder();
     tw_context *context = open_context(NULL, folder);
     tw_tuned *a = tw_tuned_create(context, 7), *b = tw_tuned_create(context, 7),
              *other = tw_tuned_create(context, 8);
@@ -121,7 +83,7 @@ static void round_trip(void)
     for (int i = 0; i < TW_COUNT(all); i++)
         tw_tuned_destroy(&all[i]);
     tw_context_destroy(&context);
-    remove_folder();
+    remove_folder(folder);
 }
 
 static void keep_warning(void *user, tw_log_level level, const char *line)
@@ -136,7 +98,7 @@ static void other_version(void)
     static const char *const bad[] = {
         "", "thalweg tuned 2\n0000000000000001 0000000000000002 2 1 x y\n", "some text\n"};
     tw_error error;
-    make_folder();
+    make_tuned_folder();
     char last[600] = "";
     const tw_context_options options = {
         .cache_folder = folder, .log = keep_warning, .log_user = last};
@@ -156,19 +118,19 @@ static void other_version(void)
         CHECK_HAS(last, "thalweg tune");
         add(tuned, 3, "x");
         CHECK_OK(tw_tuned_save(tuned, &error), error);
-        CHECK(count_word("thalweg tuned 1\n") == 1);
-        CHECK(count_word("\n") == 2);
+        CHECK(count_in_file(folder, "tuned-", "thalweg tuned 1\n") == 1);
+        CHECK(count_in_file(folder, "tuned-", "\n") == 2);
         tw_tuned_destroy(&tuned);
     }
     tw_context_destroy(&context);
-    remove_folder();
+    remove_folder(folder);
 }
 
 /* Lines that are nothing of ours are passed over. */
 static void damaged_lines(void)
 {
     tw_error error;
-    make_folder();
+    make_tuned_folder();
     tw_context *context = open_context(NULL, folder);
     tw_tuned *tuned = tw_tuned_create(context, 7);
     add(tuned, 9, "x");
@@ -188,7 +150,7 @@ static void damaged_lines(void)
         CHECK(tw_tuned_find(tuned, key) == NULL);
     tw_tuned_destroy(&tuned);
     tw_context_destroy(&context);
-    remove_folder();
+    remove_folder(folder);
 }
 
 /* Without a folder to write to nothing is found later, and saving says why. */
@@ -223,32 +185,13 @@ static const char model[] = "thalweg 1\n"
                             "loss = cross_entropy(logits, label)\n"
                             "train loss=loss optimizer=\"sgd lr=0.1\"\n";
 
-typedef struct bench {
-    tw_context *context;
-    tw_device *device;
-    tw_graph *graph;
-    tw_params *params;
-    tw_error error;
-} bench;
-
-static void open_bench(bench *b, const char *cache)
+static void open_bench(setup *b, const char *cache)
 {
-    *b = (bench){.context = open_context(NULL, cache)};
-    b->device = open_device(b->context, NULL);
-    b->graph = parse(b->context, model);
-    CHECK_OK(tw_params_create(b->graph, b->device, 1, &b->params, &b->error), b->error);
-}
-
-static void close_bench(bench *b)
-{
-    tw_params_destroy(&b->params);
-    tw_graph_destroy(&b->graph);
-    tw_device_destroy(&b->device);
-    tw_context_destroy(&b->context);
+    open_setup(b, cache, NULL, model, 1);
 }
 
 /* The inference recipe at a batch. */
-static tw_recipe *recipe_of(bench *b, int64_t batch)
+static tw_recipe *recipe_of(setup *b, int64_t batch)
 {
     tw_caps caps;
     tw_recipe *recipe = NULL;
@@ -266,7 +209,7 @@ static tw_stage *stage_of(tw_recipe *recipe)
 }
 
 /* An entry by which an alternative of the first stage has won; its name. */
-static void let_win(bench *b, tw_tuned *tuned, int64_t batch, char *name, size_t size)
+static void let_win(setup *b, tw_tuned *tuned, int64_t batch, char *name, size_t size)
 {
     tw_recipe *recipe = recipe_of(b, batch);
     tw_stage *stage = stage_of(recipe);
@@ -284,7 +227,7 @@ static void let_win(bench *b, tw_tuned *tuned, int64_t batch, char *name, size_t
 }
 
 /* What serves the first stage. */
-static void choose(bench *b, const tw_tuned *tuned, const char *const *choices, int64_t batch,
+static void choose(setup *b, const tw_tuned *tuned, const char *const *choices, int64_t batch,
                    char *name, size_t size)
 {
     tw_recipe *recipe = recipe_of(b, batch);
@@ -295,7 +238,7 @@ static void choose(bench *b, const tw_tuned *tuned, const char *const *choices, 
 
 static void obeyed(void)
 {
-    bench b;
+    setup b;
     char winner[100], name[100], standard[100], line[200];
     open_bench(&b, "");
     tw_tuned *tuned = tw_tuned_create(b.context, 7);
@@ -323,13 +266,13 @@ static void obeyed(void)
     choose(&b, NULL, (const char *[]){line, NULL}, 17, name, sizeof name);
     CHECK(strcmp(name, winner) == 0);
     tw_tuned_destroy(&tuned);
-    close_bench(&b);
+    close_setup(&b);
 }
 
 /* A winner that is no longer what was measured, that nobody knows, or that was struck off. */
 static void not_obeyed(void)
 {
-    bench b;
+    setup b;
     char winner[100], name[100], standard[100];
     open_bench(&b, "");
     tw_tuned *tuned = tw_tuned_create(b.context, 7);
@@ -356,13 +299,13 @@ static void not_obeyed(void)
     choose(&b, tuned, NULL, 16, name, sizeof name);
     CHECK(strcmp(name, standard) == 0);
     tw_tuned_destroy(&tuned);
-    close_bench(&b);
+    close_setup(&b);
 }
 
 static void ignored(void)
 {
     tw_error error;
-    make_folder();
+    make_tuned_folder();
     tw_context *context = open_context(NULL, folder);
     tw_tuned *tuned = tw_tuned_create(context, 7);
     add(tuned, 1, "one");
@@ -381,12 +324,12 @@ static void ignored(void)
     check_entry(tuned, 2, "two");
     tw_tuned_destroy(&tuned);
     tw_context_destroy(&context);
-    remove_folder();
+    remove_folder(folder);
 }
 
 /* ---- tw_tune ---- */
 
-static void predict(bench *b, float *y)
+static void predict(setup *b, float *y)
 {
     tw_plan *plan = NULL;
     float x[16 * 20];
@@ -422,11 +365,11 @@ static bool hear(void *user, const tw_tune_progress *now)
 /* Everything is measured, kept, and served; results stay what they were. */
 static void tuned_model(void)
 {
-    bench b;
+    setup b;
     float before[16 * 3], after[16 * 3];
     heard h = {0};
     tw_tune_result result;
-    make_folder();
+    make_tuned_folder();
     open_bench(&b, folder);
     predict(&b, before);
     const tw_tune_options options = {.batch = 16, .seconds = 1e6, .progress = hear, .user = &h};
@@ -436,24 +379,24 @@ static void tuned_model(void)
     CHECK(h.candidates >= 3 * h.stages);
     CHECK(result.saved && strstr(result.file, "tuned-"));
     CHECK(result.best_ms <= result.standard_ms);
-    CHECK(count_word("\n") == 1 + result.stages);
-    close_bench(&b);
+    CHECK(count_in_file(folder, "tuned-", "\n") == 1 + result.stages);
+    close_setup(&b);
     open_bench(&b, folder);
     CHECK(!tw_tuned_empty(b.params->tuned));
     predict(&b, after);
     for (int i = 0; i < TW_COUNT(before); i++)
         CHECK_NEAR(after[i], before[i], 1e-5);
     CHECK_OK(tw_tune_forget(b.context, b.device, &b.error), b.error);
-    CHECK(count_word("thalweg") == 0);
+    CHECK(count_in_file(folder, "tuned-", "thalweg") == 0);
     CHECK_OK(tw_tune_forget(b.context, b.device, &b.error), b.error);
-    close_bench(&b);
-    remove_folder();
+    close_setup(&b);
+    remove_folder(folder);
 }
 
 /* What is found for a stage serves plans that are made afterwards, and computes the same. */
 static void winner_serves(void)
 {
-    bench b;
+    setup b;
     char winner[100], *text = NULL;
     float before[16 * 3], after[16 * 3];
     open_bench(&b, "");
@@ -470,48 +413,48 @@ static void winner_serves(void)
     CHECK_HAS(text, winner);
     tw_text_free(b.context, &text);
     tw_plan_destroy(&plan);
-    close_bench(&b);
+    close_setup(&b);
 }
 
 static void no_time(void)
 {
-    bench b;
+    setup b;
     heard h = {0};
     tw_tune_result result;
-    make_folder();
+    make_tuned_folder();
     open_bench(&b, folder);
     const tw_tune_options options = {.batch = 16, .seconds = 1e-9, .progress = hear, .user = &h};
     CHECK_OK(tw_tune(b.params, &options, &result, &b.error), b.error);
     CHECK(result.stages >= 4 && result.measured == 0 && result.changed == 0);
     CHECK(h.stages == 0 && h.candidates == 0);
-    CHECK(count_word("thalweg") == 0);
-    close_bench(&b);
-    remove_folder();
+    CHECK(count_in_file(folder, "tuned-", "thalweg") == 0);
+    close_setup(&b);
+    remove_folder(folder);
 }
 
 /* What was measured before the callback says stop is kept. */
 static void stopped(void)
 {
-    bench b;
+    setup b;
     heard h = {.stop_after = 1};
     tw_tune_result result;
-    make_folder();
+    make_tuned_folder();
     open_bench(&b, folder);
     const tw_tune_options options = {.batch = 16, .seconds = 1e6, .progress = hear, .user = &h};
     CHECK(tw_tune(b.params, &options, &result, &b.error) == TW_ERROR_CANCELLED);
     CHECK(result.measured == 1 && h.stages == 1 && result.saved);
-    CHECK(count_word("\n") == 2);
+    CHECK(count_in_file(folder, "tuned-", "\n") == 2);
     /* the next run begins with what is missing */
     h = (heard){.stop_after = 1};
     CHECK(tw_tune(b.params, &options, &result, &b.error) == TW_ERROR_CANCELLED);
-    CHECK(count_word("\n") == 3);
-    close_bench(&b);
-    remove_folder();
+    CHECK(count_in_file(folder, "tuned-", "\n") == 3);
+    close_setup(&b);
+    remove_folder(folder);
 }
 
 static void not_saved(void)
 {
-    bench b;
+    setup b;
     heard h = {.stop_after = 1};
     tw_tune_result result;
     open_bench(&b, "");
@@ -519,12 +462,12 @@ static void not_saved(void)
     CHECK(tw_tune(b.params, &options, &result, &b.error) == TW_ERROR_CANCELLED);
     CHECK(result.measured == 1 && !result.saved && result.file[0] == 0);
     CHECK_HAS(result.why, "cache folder");
-    close_bench(&b);
+    close_setup(&b);
 }
 
 static void mistakes(void)
 {
-    bench b;
+    setup b;
     tw_tune_result result;
     open_bench(&b, "");
     CHECK(tw_tune(NULL, NULL, &result, &b.error) == TW_ERROR_ARGUMENT);
@@ -541,7 +484,7 @@ static void mistakes(void)
     CHECK_OK(tw_params_create(b.graph, b.device, 1, &b.params, &b.error), b.error);
     CHECK(tw_tune(b.params, NULL, &result, &b.error) == TW_ERROR_UNSUPPORTED);
     CHECK_HAS(b.error.text, "host device");
-    close_bench(&b);
+    close_setup(&b);
 }
 
 /* Tunes with an allocation that fails; false once there are no so many. The callback stops after
@@ -551,7 +494,7 @@ static bool survive(long at)
     tw_failing memory = {.fail_at = -1};
     const tw_allocator allocator = {tw_failing_resize, &memory};
     const tw_context_options options = {.allocator = &allocator, .cache_folder = folder};
-    bench b = {0};
+    setup b = {0};
     CHECK_OK(tw_context_create(&options, &b.context, &b.error), b.error);
     CHECK_OK(tw_device_open(b.context, NULL, &b.device, &b.error), b.error);
     b.graph = parse(b.context, model);
@@ -568,7 +511,7 @@ static bool survive(long at)
           status == TW_ERROR_DEVICE_MEMORY);
     if (status != TW_ERROR_CANCELLED && status != TW_ERROR_MEMORY)
         printf("# allocation %ld: %s\n", at, b.error.text);
-    close_bench(&b);
+    close_setup(&b);
     CHECK(memory.live == 0);
     CHECK(memory.wrong == 0);
     return out;
@@ -577,10 +520,10 @@ static bool survive(long at)
 /* A tuning makes thousands of allocations: a few of each part of it. */
 static void memory_fails(void)
 {
-    make_folder();
+    make_tuned_folder();
     for (long at = 0, step = 1; !survive(at); at += step)
         step = at < 40 ? 1 : at / 8;
-    remove_folder();
+    remove_folder(folder);
 }
 
 TESTS(T(round_trip), T(other_version), T(damaged_lines), T(no_folder), T(obeyed), T(not_obeyed),
