@@ -128,6 +128,19 @@ static tw_status add_sink(tw_making *m, tw_node *node, int tensor, tw_error *err
     return TW_OK;
 }
 
+/* Small outputs share a buffer: a chain of launches has room for few (schedule/chain.c). */
+static void place_output(tw_recipe *r, int id, int *shared, uint64_t *end)
+{
+    tw_tensor *tensor = &r->tensor[id];
+    if (tensor->bytes >= TW_DIRECT_BYTES)
+        return;
+    const uint64_t unit = (uint64_t)TW_MAX(r->caps.alignment, 64);
+    *shared = *shared < 0 ? tensor->index : *shared;
+    tensor->index = *shared;
+    tensor->offset = (*end + unit - 1) / unit * unit;
+    *end = tensor->offset + tensor->bytes;
+}
+
 static tw_status add_outputs(tw_making *m, tw_node **roots, tw_error *error)
 {
     tw_recipe *r = m->recipe;
@@ -135,6 +148,8 @@ static tw_status add_outputs(tw_making *m, tw_node **roots, tw_error *error)
     r->output = tw_arena_alloc(&r->arena, (size_t)count * sizeof *r->output);
     if (!r->output)
         return tw_fail_memory(error);
+    int shared = -1;
+    uint64_t end = 0;
     for (int i = 0; i < count; i++) {
         const bool loss = i == m->options->n_outputs;
         const char *name = loss ? m->options->loss : m->options->output[i];
@@ -143,6 +158,7 @@ static tw_status add_outputs(tw_making *m, tw_node **roots, tw_error *error)
                                         TW_SPACE_OUTPUT, i, 0);
         if (!name || id < 0)
             return tw_fail_memory(error);
+        place_output(r, id, &shared, &end);
         r->output[r->n_outputs++] = (tw_recipe_port){name, roots[i], id};
         TW_TRY(add_sink(m, roots[i], id, error));
     }

@@ -5,12 +5,17 @@
 
 #include "op/site.h"
 
+/* Arrays of at least so many bytes are computed from, or in, where the caller has them: a copy
+ * would take longer than a buffer to be made. */
+#define TW_DIRECT_BYTES 65536
+
 /* Where a tensor lives. */
 typedef enum tw_space {
     TW_SPACE_NONE,      /* not placed: nothing chosen uses it */
     TW_SPACE_INPUT,     /* index: number of the recipe's input; a ring of buffers, one per step in
                            flight */
-    TW_SPACE_OUTPUT,    /* index: number of the recipe's output; likewise */
+    TW_SPACE_OUTPUT,    /* likewise an output; those of less than TW_DIRECT_BYTES have the index of
+                           the first of them, and lie behind one another */
     TW_SPACE_PARAMS,    /* offset into the params' buffer */
     TW_SPACE_GRADIENTS, /* the same offsets in a buffer of the same size */
     TW_SPACE_WORK,      /* index: which work buffer; shared over time by liveness */
@@ -121,8 +126,8 @@ int tw_recipe_tensor(tw_recipe *recipe, const char *label, tw_type type, tw_dim 
  * Takes candidates with less workspace when the budget asks for it. Errors: DEVICE_MEMORY with the
  * need and the budget. */
 tw_status tw_recipe_layout(tw_recipe *recipe, tw_error *error);
-/* Adds the alternative of that name to a stage's candidates, or all that there are ("*"); those that
- * stand there already, and names that nobody knows, are left out. Errors: MEMORY. */
+/* Adds the alternative of that name to a stage's candidates, or all that there are ("*"); those
+ * that stand there already, and names that nobody knows, are left out. Errors: MEMORY. */
 tw_status tw_recipe_offer(tw_stage *stage, const char *name, tw_error *error);
 /* Launches that belong to no graph (an optimizer's): a recipe without a graph (bound is NULL),
  * stages made one by one, each with one candidate whose tensors are of PARAMS, GRADIENTS, OUTPUT

@@ -23,6 +23,10 @@
 #define MOST_SHARED_US 1000.0
 #define MOST_CHAIN 4
 
+/* Ranges that the groups of a step are cut into, one for each item: where there are more items,
+ * some have one in common. */
+#define MOST_RANGES 8
+
 /* Buffers of a chain: one place of the caller's is the table's. */
 #define MOST_BASES (TW_CALLER_TENSORS - 1)
 #define SCALARS 6
@@ -144,9 +148,10 @@ static int64_t *put_rows(const tw_runner *runner, tw_chain *chain, int64_t *row,
 
 static tw_status put_table(tw_runner *runner, tw_chain *chain, tw_error *error)
 {
+    const int ranges = TW_MIN(chain->items, MOST_RANGES);
     /* a step a launch at the most */
-    const size_t counters =
-        (size_t)chain->count * TW_CHAIN_SETS * TW_CHAIN_LINE * sizeof(int32_t) / sizeof(int64_t);
+    const size_t counters = (size_t)chain->count * TW_CHAIN_SETS * (size_t)(1 + ranges) *
+                            TW_CHAIN_LINE * sizeof(int32_t) / sizeof(int64_t);
     size_t most = TW_CHAIN_HEAD + counters;
     for (int i = chain->first; i <= chain->last; i++)
         most += TW_CHAIN_ROW + 2 * (size_t)tw_launch_tensors(runner->bound[i].launch);
@@ -154,6 +159,7 @@ static tw_status put_table(tw_runner *runner, tw_chain *chain, tw_error *error)
     if (!table)
         return tw_fail_memory(error);
     table[0] = (int64_t)(TW_CHAIN_HEAD + counters);
+    table[2] = ranges;
     const int64_t *end = put_rows(runner, chain, table + table[0], &table[1]);
     const uint64_t bytes = (uint64_t)(end - table) * sizeof *table;
     TW_TRY(runner->backend->buffer_create(runner->device, bytes, &chain->table, error));

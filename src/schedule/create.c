@@ -171,8 +171,11 @@ static tw_status make_slot(tw_runner *runner, tw_slot *slot, tw_error *error)
         if (!slot->staged[i])
             return tw_fail_memory(error);
     }
-    for (int i = 0; i < recipe->n_outputs; i++)
-        TW_TRY(make_shared(runner, extent(recipe, TW_SPACE_OUTPUT, i), &slot->output[i], error));
+    for (int i = 0; i < recipe->n_outputs; i++) {
+        const uint64_t bytes = extent(recipe, TW_SPACE_OUTPUT, i);
+        if (bytes) /* else it lies in another's */
+            TW_TRY(make_shared(runner, bytes, &slot->output[i], error));
+    }
     return TW_OK;
 }
 

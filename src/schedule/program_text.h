@@ -39,7 +39,7 @@ enum {
  * elements. The offset of the table itself is the number of a run's set of counters. */
 #define TW_CHAIN_ROW 12
 #define TW_CHAIN_HEAD 8  /* longs in front of the counters */
-#define TW_CHAIN_LINE 16 /* ints of a step's counters: a line of the cache */
+#define TW_CHAIN_LINE 16 /* ints from counter to counter: a line of the cache */
 #define TW_CHAIN_SETS 4  /* of counters: of runs in order and of those beside, in turn */
 
 /* A kernel file under certain macros, of which one entry is launched. */

@@ -82,16 +82,12 @@ static int64_t elements(const tw_runner *runner, const tw_recipe_port *port, int
 
 /* ---- arrays of the caller ---- */
 
-/* Arrays of at least so many bytes are computed from, or in, where the caller has them: a copy
- * would take longer than a buffer to be made. */
-#define DIRECT_BYTES 65536
-
 /* A buffer on the caller's array for an input or output; NULL: its place is in the slot. */
 static tw_buffer *lend(const tw_runner *runner, const tw_recipe_port *port, tw_space space,
                        int index, void *array, size_t bytes)
 {
     const tw_tensor *tensor = &runner->recipe->tensor[port->tensor];
-    if (bytes < DIRECT_BYTES || tensor->space != space || tensor->index != index ||
+    if (bytes < TW_DIRECT_BYTES || tensor->space != space || tensor->index != index ||
         tensor->offset || runner->tracing || !runner->backend->buffer_on)
         return NULL;
     return runner->backend->buffer_on(runner->device, array, bytes);

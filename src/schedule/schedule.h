@@ -145,7 +145,7 @@ typedef struct tw_pickup {
 /* What one run in flight has of its own. */
 typedef struct tw_slot {
     bool beside; /* it runs in the runner's side queue, with the second of the work buffers */
-    tw_buffer **input, **output; /* in shared memory, where there is such */
+    tw_buffer **input, **output; /* in shared memory, where there is such; NULL: no output has this index */
     void **staged; /* copies of the inputs, host types; NULL where the buffer is shared */
     tw_pickup *pickup; /* of the run that is in flight */
     int n_pickups;

@@ -20,7 +20,7 @@ static bool slots_are_shared(const tw_runner *runner)
         if (!runner->backend->buffer_memory(slot->input[i]))
             return false;
     for (int i = 0; i < runner->recipe->n_outputs; i++)
-        if (!runner->backend->buffer_memory(slot->output[i]))
+        if (slot->output[i] && !runner->backend->buffer_memory(slot->output[i]))
             return false;
     return runner->reads_slots;
 }

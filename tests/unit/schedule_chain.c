@@ -147,25 +147,61 @@ static void constants(void)
     close_bench(b);
 }
 
-/* More buffers than a chain has room for: it is parted. */
-static void many_buffers(void)
+/* Each third output is the one before it, negative: none lies on another. */
+static void check_negs(bench *b)
 {
-    char model[1200] = "thalweg 1\nx = input f32[n,5]\n";
-    char name[MOST_OUTPUTS][8];
+    float *out[MOST_OUTPUTS];
+    for (int i = 0; i < MOST_OUTPUTS; i++)
+        out[i] = malloc(output_bytes(b, i));
+    run(b, BATCH, 0, (void **)out);
+    for (int i = 3; i < MOST_OUTPUTS; i += 3)
+        for (size_t j = 0; j < output_bytes(b, i) / sizeof **out; j++)
+            CHECK(out[i][j] == -out[i - 1][j]);
+    for (int i = 0; i < MOST_OUTPUTS; i++)
+        free(out[i]);
+}
+
+/* `first`, of x, and calls each of which reads the one before it, all of them outputs: as many
+ * chains. */
+static void many_outputs(const char *first, int chains)
+{
+    char model[1200], name[MOST_OUTPUTS][8];
     const char *output[MOST_OUTPUTS];
+    snprintf(model, sizeof model, "thalweg 1\nx = input f32[n,5]\n");
     for (int i = 0; i < MOST_OUTPUTS; i++) {
         snprintf(name[i], sizeof name[i], "y%d", i);
         output[i] = name[i];
-        snprintf(model + strlen(model), sizeof model - strlen(model), "y%d = %s(%s)\n", i,
-                 i % 3 ? "tanh" : "neg", i ? name[i - 1] : "x");
+        snprintf(model + strlen(model), sizeof model - strlen(model), "y%d = %s(%s)%s\n", i,
+                 i == 0  ? "dense"
+                 : i % 3 ? "tanh"
+                         : "neg",
+                 i ? name[i - 1] : "x", i ? "" : first);
     }
     bench *b = open_bench(model, MOST_OUTPUTS, output, true);
     if (chained(b)) {
-        CHECK(b->runner->n_chains == 2);
-        CHECK(b->runner->chain[0].count + b->runner->chain[1].count == MOST_OUTPUTS);
+        int count = 0;
+        for (int i = 0; i < b->runner->n_chains; i++)
+            count += b->runner->chain[i].count;
+        int constant = 0;
+        for (int i = 0; i < b->runner->n_bound; i++)
+            constant += b->runner->bound[i].launch->constant;
+        CHECK(b->runner->n_chains == chains && count == b->runner->n_bound - constant);
     }
     compare(b);
+    check_negs(b);
     close_bench(b);
+}
+
+/* More buffers than a chain has room for: it is parted. */
+static void many_buffers(void)
+{
+    many_outputs(" units=3000", 2);
+}
+
+/* Outputs that are small share one. */
+static void small_outputs(void)
+{
+    many_outputs(" units=7", 1);
 }
 
 /* Work that is worth the cores is launched by itself. */
@@ -234,4 +270,4 @@ static void refused(void)
     close_bench(b);
 }
 
-TESTS(T(computes), T(constants), T(many_buffers), T(large), T(shared), T(refused))
+TESTS(T(computes), T(constants), T(many_buffers), T(small_outputs), T(large), T(shared), T(refused))
