@@ -211,6 +211,9 @@ static int run(const cli_args *args)
         return cli_bench_ops(args);
     if (args->against)
         return cli_fail(CLI_USAGE, "--against goes with --ops");
+    if (!args->operand)
+        return cli_fail(CLI_USAGE,
+                        "bench needs a model: thalweg bench MODEL.tw --batch N; or --ops");
     if (args->batch == 0)
         return cli_fail(CLI_USAGE, "bench needs --batch N");
     int code = cli_open_model(args, &b.session);

@@ -170,5 +170,5 @@ static const cli_option options[] = {
     CLI_OPTION_DEVICE,
     CLI_OPTION_KERNELS,
     CLI_OPTION_END};
-const cli_command cli_print = {"print", "MODEL.tw", "Prints a model with everything written out",
-                               NULL,    options,    run};
+const cli_command cli_print = {
+    "print", "DIR|MODEL.tw", "Prints a model with everything written out", NULL, options, run};

@@ -153,6 +153,7 @@ def wrong_usage():
     refused(2, "below 1", "train", model, "--data", data, "--split", 1.5)
     refused(2, "second.tw", "print", model, "second.tw")
     refused(2, "weights", "eval", model, "--data", data, *HOST)
+    refused(2, "needs a model", "bench")
     refused(2, "--batch", "bench", model, *HOST)
     refused(2, "takes no value", "train", model, "--data", data, "--json=1")
 
