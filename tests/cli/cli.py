@@ -132,6 +132,20 @@ def help_and_version():
 
 
 @test
+def documented_options():
+    root = EXAMPLES.parent
+    found = 0
+    for path in [root / "README.md", root / "CHANGELOG.md", EXAMPLES / "README.md", *sorted((root / "docs").glob("*.md"))]:
+        text = path.read_text().replace("\\\n", " ")
+        for command, rest in re.findall(r"thalweg (bench|devices|eval|ops|predict|print|train|tune)\b([^`\n]*)", text):
+            known = set(re.findall(r"^  (--[a-z-]+)", run(command, "--help").stdout, re.M))
+            for option in re.findall(r"(?<![\w-])--[a-z-]+", rest):
+                found += 1
+                check(option in known, f"{path.name}: thalweg {command} has no {option}")
+    check(found > 50, f"{found} options found")
+
+
+@test
 def wrong_usage():
     model, data = points()
     refused(2, "no command \"tain\": did you mean train?", "tain")
