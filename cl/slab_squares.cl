@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adds the partial sums of slabs in a fixed order and exchanges both dimensions, which are multiples of VW: part
-// [SLABS][COLUMNS][ROWS] -> result [ROWS][COLUMNS], by squares of VW vectors that are transposed in registers.
+// Adds the partial sums of slabs in a fixed order and exchanges both dimensions, by squares of VW vectors that are
+// transposed in registers: part [SLABS][COLUMNS][PITCH] -> result [ROWS][COLUMNS]. COLUMNS and PITCH, which is ROWS up
+// to a multiple of VW, are whole vectors.
 // Groups: (VW rows of the result).
 TW_ENTRY KERNEL(slab_squares)(TW_N, TW_IN(part) EPILOGUE_PARAMS)
 {
@@ -9,11 +10,11 @@ TW_ENTRY KERNEL(slab_squares)(TW_N, TW_IN(part) EPILOGUE_PARAMS)
     TW_ROLLED
     for (int column = 0; column < COLUMNS; column += VW) {
         FLOATV(VW) v[VW];
-        TILE_UNROLL for (int i = 0; i < VW; i++) v[i] = LOAD(VW, part, (column + i) * ROWS + row);
+        TILE_UNROLL for (int i = 0; i < VW; i++) v[i] = LOAD(VW, part, (column + i) * PITCH + row);
         TW_ROLLED
         for (int slab = 1; slab < SLABS; slab++)
             TILE_UNROLL for (int i = 0; i < VW; i++) v[i] +=
-                LOAD(VW, part, (slab * COLUMNS + column + i) * ROWS + row);
+                LOAD(VW, part, (slab * COLUMNS + column + i) * PITCH + row);
 #if VW == 16
         TILE_TRANSPOSE_SQUARE(float16, v);
 #else
@@ -21,6 +22,7 @@ TW_ENTRY KERNEL(slab_squares)(TW_N, TW_IN(part) EPILOGUE_PARAMS)
 #endif
         FLOATV(VW) out[VW]; // leave the registers, so that the epilogue's text stands once
         TILE_UNROLL for (int i = 0; i < VW; i++) out[i] = v[i];
-        TILE_LOOP for (int i = 0; i < VW; i++) EPILOGUE(VW, out[i], (row + i) * COLUMNS + column, column);
+        TILE_LOOP for (int i = 0; i < min(VW, ROWS - row); i++)
+            EPILOGUE(VW, out[i], (row + i) * COLUMNS + column, column);
     }
 }

@@ -221,13 +221,14 @@ static void convolution_grad(tw_graph *g, const tw_call *call, tw_node *const *d
 {
     tw_convolution c;
     sizes_of(call, TW_CONVOLUTION, &c);
-    const bool pooled = tw_convolution_pool_serves(&c, call->input[1], dy[0]);
     if (wanted[0])
-        dx[0] = pooled ? tw_emit_pool_dx(g, &c, dy[0], call->input[1])
-                       : emit_dx(g, &c, dy[0], call->input[1]);
+        dx[0] = tw_convolution_pool_serves_x(&c, call->input[1], dy[0])
+                    ? tw_emit_pool_dx(g, &c, dy[0], call->input[1])
+                    : emit_dx(g, &c, dy[0], call->input[1]);
     if (wanted[1])
-        dx[1] = pooled ? tw_emit_pool_dw(g, &c, dy[0], call->input[0])
-                       : emit_dw(g, &c, call->input[0], dy[0]);
+        dx[1] = tw_convolution_pool_serves_w(&c, call->input[1], dy[0])
+                    ? tw_emit_pool_dw(g, &c, dy[0], call->input[0])
+                    : emit_dw(g, &c, call->input[0], dy[0]);
 }
 
 static void dx_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, const bool *wanted,

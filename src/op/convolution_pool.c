@@ -137,15 +137,33 @@ static tw_status dw_infer(tw_call *call, tw_error *error)
 
 #define CHANNELS 16 /* both sides are multiples of it: of every vector */
 #define TAPS 9      /* at least: below, products are cheap beside what is sorted */
+#define FEW 96      /* taps, of all channels */
+#define MORE 16     /* taps: as few or fewer gain nothing (3x3 of one channel) */
 
-bool tw_convolution_pool_serves(const tw_convolution *c, const tw_node *w, const tw_node *dy)
+static bool serves(const tw_convolution *c, const tw_node *w, const tw_node *dy)
 {
     tw_pooling pooling;
     return tw_pooling_of_gradient(dy->call, &pooling) &&
            pooling.size[0] * pooling.size[1] == TW_POOL_PIXELS && w->type == TW_F32 &&
            dy->type == TW_F32 && c->groups == 1 && c->stride[0] == 1 && c->stride[1] == 1 &&
            c->dilation[0] == 1 && c->dilation[1] == 1 && c->kh * c->kw >= TAPS &&
-           c->ci % CHANNELS == 0 && c->co % CHANNELS == 0;
+           c->co % CHANNELS == 0;
+}
+
+bool tw_convolution_pool_few(const tw_convolution *c)
+{
+    return c->kh * c->kw * c->ci <= FEW;
+}
+
+bool tw_convolution_pool_serves_x(const tw_convolution *c, const tw_node *w, const tw_node *dy)
+{
+    return serves(c, w, dy) && c->ci % CHANNELS == 0;
+}
+
+bool tw_convolution_pool_serves_w(const tw_convolution *c, const tw_node *w, const tw_node *dy)
+{
+    return serves(c, w, dy) && c->kh * c->kw * c->ci > MORE &&
+           (c->ci % CHANNELS == 0 || tw_convolution_pool_few(c));
 }
 
 static tw_node *emit(tw_graph *g, const tw_convolution *c, const tw_node *dy, const char *name,

@@ -19,12 +19,17 @@ typedef struct tw_convolution_pool {
 void tw_convolution_pool_of(const tw_call *call, bool by_weight, tw_convolution_pool *p);
 
 /* Whether dy, the gradient of the result of the convolution c of w with x, is that of a maxpool
- * that the operators below are to go through: both are then emitted from the gradient of the pool's
- * result. Where it holds they were faster than those of all pixels (docs/kernels.md). */
-bool tw_convolution_pool_serves(const tw_convolution *c, const tw_node *w, const tw_node *dy);
-/* The gradients by x and by the weight, where it serves. */
+ * that the gradient by x, or by the weight, is to go through: it is then emitted from the gradient
+ * of the pool's result. Where it holds that was faster than from those of all pixels
+ * (docs/kernels.md). */
+bool tw_convolution_pool_serves_x(const tw_convolution *c, const tw_node *w, const tw_node *dy);
+bool tw_convolution_pool_serves_w(const tw_convolution *c, const tw_node *w, const tw_node *dy);
+/* The gradients, where they serve. */
 tw_node *tw_emit_pool_dx(tw_graph *g, const tw_convolution *c, const tw_node *dy, tw_node *w);
 tw_node *tw_emit_pool_dw(tw_graph *g, const tw_convolution *c, const tw_node *dy, tw_node *x);
+
+/* Whether the taps of a pixel are few, so that they are copied for each (by the weight). */
+bool tw_convolution_pool_few(const tw_convolution *c);
 
 /* Candidates. */
 void tw_convolution_pool_dx_variants(tw_site *site);

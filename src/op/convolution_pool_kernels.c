@@ -160,15 +160,36 @@ static void turn_slabs(tw_site *site, tw_candidate *candidate, int part, int sla
     tw_launch_define(site, l, "VW", vw);
     tw_launch_define(site, l, "SLABS", slabs);
     tw_launch_define(site, l, "ROWS", taps);
+    tw_launch_define(site, l, "PITCH", tw_ceil_divide(taps, vw) * vw);
     tw_launch_define(site, l, "COLUMNS", co);
     tw_launch_in(site, l, "part", part, TW_F32);
     tw_launch_global(l, 0, TW_DIM(taps), vw, 1);
     tw_launch_epilogue(site, l, (unsigned)vw);
 }
 
+/* Rows of windows whose x, `row` bytes a row, is near. */
+static int64_t choose_band(const tw_convolution_pool *p, int64_t row)
+{
+    const int64_t fits = (ROWS_BYTES / row - p->convolution.kh + 1) / p->size[0];
+    return TW_MAX(1, TW_MIN(fits, p->ph));
+}
+
+/* x with its padding: a copy where it has some. Its size is left in *size. */
+static int whole_x(tw_site *site, tw_candidate *candidate, const tw_convolution *c, tw_plane *size)
+{
+    const tw_plane from = {c->h, c->w};
+    *size = (tw_plane){c->h + c->pad[0] + c->pad[2], c->w + c->pad[1] + c->pad[3]};
+    return !tw_convolution_padded(c)
+               ? site->in[0]
+               : tw_emit_pad(site, candidate,
+                             &(tw_padding){site->in[0], TW_F32, c->images, from, *size, c->pad[0],
+                                           c->pad[1], 1, c->ci, c->ci});
+}
+
+static const int64_t no_pad[2] = {0, 0};
+
 static void dw_simd(tw_site *site, const tw_convolution_pool *p)
 {
-    static const int64_t none[2] = {0, 0};
     const tw_convolution *c = &p->convolution;
     tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_pool_dw_simd");
     if (!candidate)
@@ -178,21 +199,14 @@ static void dw_simd(tw_site *site, const tw_convolution_pool *p)
     const bool whole = c->kh * run <= most;
     const int slabs = tw_split(site->caps, 1, tw_dim_nominal(c->images));
     const int64_t taps = c->kh * c->kw * c->ci;
-    const tw_plane from = {c->h, c->w},
-                   to = {c->h + c->pad[0] + c->pad[2], c->w + c->pad[1] + c->pad[3]};
-    const int64_t row = to.w * c->ci * (int64_t)sizeof(float);
-    const int64_t fits = (ROWS_BYTES / row - c->kh + 1) / p->size[0],
-                  band = TW_MAX(1, TW_MIN(fits, p->ph));
-    int x = site->in[0];
-    if (tw_convolution_padded(c))
-        x = tw_emit_pad(
-            site, candidate,
-            &(tw_padding){x, TW_F32, c->images, from, to, c->pad[0], c->pad[1], 1, c->ci, c->ci});
+    tw_plane size;
+    const int x = whole_x(site, candidate, c, &size);
+    const int64_t band = choose_band(p, size.w * c->ci * (int64_t)sizeof(float));
     const int part = tw_candidate_workspace(site, candidate, TW_F32, TW_DIM(slabs * taps * c->co),
                                             "partial sums");
     tw_launch *l =
         tw_candidate_launch(site, candidate, "convolution_pool_dw.cl", "convolution_pool_dw");
-    define_pool(site, l, p, to, none);
+    define_pool(site, l, p, size, no_pad);
     tw_launch_define(site, l, "VW", vw);
     tw_launch_define(site, l, "TY", whole ? c->kh : 1);
     tw_launch_define(site, l, "P", whole ? run : divisor(run, most));
@@ -200,6 +214,40 @@ static void dw_simd(tw_site *site, const tw_convolution_pool *p)
     tw_launch_define(site, l, "SLABS", slabs);
     inputs_of_dw(site, l, x);
     lists(site, candidate, l, TW_DIM(slabs * band * p->pw * c->co), TW_DIM(slabs * c->co));
+    tw_launch_out(site, l, "part", part, TW_F32);
+    tw_launch_global(l, 0, TW_DIM(slabs), 1, 1);
+    turn_slabs(site, candidate, part, slabs, vw, taps, c->co);
+}
+
+#define PATCHES_BYTES 16384 /* of a band's patches: in a first-level cache */
+
+static void dw_few_simd(tw_site *site, const tw_convolution_pool *p)
+{
+    const tw_convolution *c = &p->convolution;
+    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_pool_dw_few");
+    if (!candidate)
+        return;
+    const int vw = tw_tile_columns(site->caps, 1, true).vw;
+    const int64_t taps = c->kh * c->kw * c->ci, vectors = tw_ceil_divide(taps, vw);
+    const int64_t row = p->pw * TW_POOL_PIXELS * vectors * vw;
+    const int64_t band = TW_MAX(1, TW_MIN(PATCHES_BYTES / (row * (int64_t)sizeof(float)), p->ph));
+    const int slabs = tw_split(site->caps, 1, tw_dim_nominal(c->images));
+    tw_plane size;
+    const int x = whole_x(site, candidate, c, &size);
+    const int patches = tw_candidate_workspace(site, candidate, TW_F32,
+                                               TW_DIM(slabs * (band * row + vw)), "patches");
+    const int part = tw_candidate_workspace(site, candidate, TW_F32,
+                                            TW_DIM(slabs * c->co * vectors * vw), "partial sums");
+    tw_launch *l = tw_candidate_launch(site, candidate, "convolution_pool_dw_few.cl",
+                                       "convolution_pool_dw_few");
+    define_pool(site, l, p, size, no_pad);
+    tw_launch_define(site, l, "VW", vw);
+    tw_launch_define(site, l, "V", vectors);
+    tw_launch_define(site, l, "CB", divisor(c->co, TW_MAX(1, most_sums(site->caps) / vectors)));
+    tw_launch_define(site, l, "BAND", band);
+    tw_launch_define(site, l, "SLABS", slabs);
+    inputs_of_dw(site, l, x);
+    tw_launch_out(site, l, "patches", patches, TW_F32);
     tw_launch_out(site, l, "part", part, TW_F32);
     tw_launch_global(l, 0, TW_DIM(slabs), 1, 1);
     turn_slabs(site, candidate, part, slabs, vw, taps, c->co);
@@ -232,6 +280,9 @@ void tw_convolution_pool_dw_variants(tw_site *site)
 {
     tw_convolution_pool p;
     tw_convolution_pool_of(site->call, true, &p);
-    dw_simd(site, &p);
+    if (tw_convolution_pool_few(&p.convolution))
+        dw_few_simd(site, &p);
+    else
+        dw_simd(site, &p);
     dw_simt(site, &p);
 }
