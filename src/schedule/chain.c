@@ -20,7 +20,7 @@
 #define MOST_US 4.0
 /* What is worth a launch of its own; and no chain is longer than so many times that, because where
  * one core is taken away by another program, the chain's rest is done without it. */
-#define MOST_SHARED_US 1000.0
+#define MOST_SHARED_US 2000.0
 #define MOST_CHAIN 4
 
 /* Ranges that the groups of a step are cut into, one for each item: where there are more items,

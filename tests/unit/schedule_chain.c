@@ -212,7 +212,7 @@ static void large(void)
                                 "a = neg(x)\n"
                                 "b = tanh(a)\n"
                                 "c = dense(b) units=40000\n"
-                                "d = dense(c) units=60\n"
+                                "d = dense(c) units=140\n"
                                 "e = reduce_sum(d) axes=0\n"
                                 "f = neg(e)\n";
     static const char *const output[] = {"f"};
