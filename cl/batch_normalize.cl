@@ -31,14 +31,14 @@ TW_ENTRY KERNEL(batch_normalize)(TW_N, OTHERS_PARAMS EPILOGUE_PARAMS TW_SIZES(RO
     SCALE_USE;
     OTHERS_USE;
 #if ITEMS > 1
-    const int at = tw_global(0), c = at % CHANNELS;
+    const tw_index at = tw_global(0), c = at % CHANNELS;
     if (at >= ROWS * CHANNELS)
         return;
     const float rstd = 1.0f / sqrt(LOAD(1, variance, c) + EPSILON);
     EPILOGUE(1, RESULT(1, at, LOAD(1, mean, c), SCALED(1, rstd, c), SECOND(1, c), THIRD(1, c, rstd)), at, c);
 #else
-    const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, ROWS), first = tw_group(1) * COLUMNS;
-    const int columns = min(COLUMNS, CHANNELS - first), whole = columns / 16, rest = columns % 16;
+    const tw_index begin = tw_group(0) * CHUNK, end = tw_min(begin + CHUNK, ROWS), first = tw_group(1) * COLUMNS;
+    const tw_index columns = tw_min(COLUMNS, CHANNELS - first), whole = columns / 16, rest = columns % 16;
     float16 middle16[COLUMNS / 16], factor16[COLUMNS / 16], second16[COLUMNS / 16], third16[COLUMNS / 16];
     float middle1[16], factor1[16], second1[16], third1[16];
 #define PREPARE(W, k, c)                                                                           \
@@ -49,16 +49,16 @@ TW_ENTRY KERNEL(batch_normalize)(TW_N, OTHERS_PARAMS EPILOGUE_PARAMS TW_SIZES(RO
         second##W[k] = SECOND(W, c);                                                               \
         third##W[k] = THIRD(W, c, rstd);                                                           \
     }
-    for (int k = 0; k < whole; k++)
+    for (tw_index k = 0; k < whole; k++)
         PREPARE(16, k, first + 16 * k)
-    for (int k = 0; k < rest; k++)
+    for (tw_index k = 0; k < rest; k++)
         PREPARE(1, k, first + 16 * whole + k)
-    for (int row = begin; row < end; row++) {
-        const int at = row * CHANNELS + first;
-        for (int k = 0; k < whole; k++)
+    for (tw_index row = begin; row < end; row++) {
+        const tw_index at = row * CHANNELS + first;
+        for (tw_index k = 0; k < whole; k++)
             EPILOGUE(16, RESULT(16, at + 16 * k, middle16[k], factor16[k], second16[k], third16[k]), at + 16 * k,
                      first + 16 * k);
-        for (int k = 16 * whole; k < columns; k++)
+        for (tw_index k = 16 * whole; k < columns; k++)
             EPILOGUE(1, RESULT(1, at + k, middle1[k & 15], factor1[k & 15], second1[k & 15], third1[k & 15]), at + k,
                      first + k);
     }

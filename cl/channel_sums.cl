@@ -25,23 +25,23 @@
 TW_ENTRY KERNEL(channel_sums)(SUMS_PARAMS TW_SIZES(ROWS CHANNELS SLABS BLOCK_ROWS))
 {
     SUMS_USE;
-    const int c = tw_global(0), slab = tw_group(1);
-    const int length = (ROWS + SLABS - 1) / SLABS, from = min(slab * length, ROWS), to = min(from + length, ROWS);
+    const tw_index c = tw_global(0), slab = tw_group(1);
+    const tw_index length = (ROWS + SLABS - 1) / SLABS, from = tw_min(slab * length, ROWS), to = tw_min(from + length, ROWS);
     if (c >= CHANNELS)
         return;
     float first = 0.0f, second = 0.0f;
 #if GRADIENT
     const float middle = LOAD(1, mean, c), rstd = 1.0f / sqrt(LOAD(1, variance, c) + EPSILON);
-    for (int r = from; r < to; r++) {
+    for (tw_index r = from; r < to; r++) {
         const float d = LOAD(1, dy, r * CHANNELS + c);
         first += d * ((LOAD(1, x, r * CHANNELS + c) - middle) * rstd);
         second += d;
     }
 #else
-    for (int r = from; r < to; r++)
+    for (tw_index r = from; r < to; r++)
         first += LOAD(1, x, r * CHANNELS + c);
-    first /= (float)max(to - from, 1);
-    for (int r = from; r < to; r++) {
+    first /= (float)tw_max(to - from, 1);
+    for (tw_index r = from; r < to; r++) {
         const float d = LOAD(1, x, r * CHANNELS + c) - first;
         second += d * d;
     }
@@ -52,9 +52,9 @@ TW_ENTRY KERNEL(channel_sums)(SUMS_PARAMS TW_SIZES(ROWS CHANNELS SLABS BLOCK_ROW
 #else
 // For each whole vector of the channels, then for each single one: BODY(W, k, c) with slot k of the sums of width W.
 #define EACH_CHANNEL(BODY)                                                                         \
-    for (int k = 0; k < whole; k++)                                                                \
+    for (tw_index k = 0; k < whole; k++)                                                           \
         BODY(16, k, first + 16 * k)                                                                \
-    for (int k = 0; k < rest; k++)                                                                 \
+    for (tw_index k = 0; k < rest; k++)                                                            \
         BODY(1, k, first + 16 * whole + k)
 #define SLOT_16(name, k) name##16[k]
 #define SLOT_1(name, k) name##1[k]
@@ -99,9 +99,9 @@ TW_ENTRY KERNEL(channel_sums)(SUMS_PARAMS TW_SIZES(ROWS CHANNELS SLABS BLOCK_ROW
 TW_ENTRY KERNEL(channel_sums)(SUMS_PARAMS TW_SIZES(ROWS CHANNELS SLABS BLOCK_ROWS))
 {
     SUMS_USE;
-    const int first = tw_group(0) * COLUMNS, slab = tw_group(1);
-    const int length = (ROWS + SLABS - 1) / SLABS, from = min(slab * length, ROWS), to = min(from + length, ROWS);
-    const int columns = min(COLUMNS, CHANNELS - first), whole = columns / 16, rest = columns % 16;
+    const tw_index first = tw_group(0) * COLUMNS, slab = tw_group(1);
+    const tw_index length = (ROWS + SLABS - 1) / SLABS, from = tw_min(slab * length, ROWS), to = tw_min(from + length, ROWS);
+    const tw_index columns = tw_min(COLUMNS, CHANNELS - first), whole = columns / 16, rest = columns % 16;
     SLOTS(one);
     SLOTS(two);
     EACH_CHANNEL(CLEAR)
@@ -109,22 +109,22 @@ TW_ENTRY KERNEL(channel_sums)(SUMS_PARAMS TW_SIZES(ROWS CHANNELS SLABS BLOCK_ROW
     SLOTS(middle);
     SLOTS(rstd);
     EACH_CHANNEL(PREPARE)
-    for (int r = from; r < to; r++) {
+    for (tw_index r = from; r < to; r++) {
         EACH_CHANNEL(ADD)
     }
 #else
     SLOTS(mean);
     SLOTS(square);
-    for (int begin = from; begin < to; begin += BLOCK_ROWS) {
-        const int end = min(begin + BLOCK_ROWS, to);
+    for (tw_index begin = from; begin < to; begin += BLOCK_ROWS) {
+        const tw_index end = tw_min(begin + BLOCK_ROWS, to);
         const float before = (float)(begin - from), inverse = 1.0f / (float)(end - begin);
         const float share = (float)(end - begin) / (float)(end - from);
         EACH_CHANNEL(BEGIN)
-        for (int r = begin; r < end; r++) {
+        for (tw_index r = begin; r < end; r++) {
             EACH_CHANNEL(ADD)
         }
         EACH_CHANNEL(DIVIDE)
-        for (int r = begin; r < end; r++) {
+        for (tw_index r = begin; r < end; r++) {
             EACH_CHANNEL(ADD_SQUARE)
         }
         EACH_CHANNEL(JOIN)

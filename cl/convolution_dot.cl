@@ -42,7 +42,7 @@
     acc[k] = (FLOATV(VW))(acc[2 * (k)].first, acc[2 * (k) + 1].first) +                                               \
              (FLOATV(VW))(acc[2 * (k)].second, acc[2 * (k) + 1].second)
 #define JOIN_ALL(count, first, second)                                                                                \
-    TILE_UNROLL for (int k = 0; k < (count); k++) JOIN(k, first, second)
+    TILE_UNROLL for (tw_index k = 0; k < (count); k++) JOIN(k, first, second)
 #if VW == 16
 #define ADD_UP                                                                                                        \
     JOIN_ALL(8, lo, hi);                                                                                              \
@@ -90,28 +90,28 @@
 
 // Adds to acc what PIXELS pixels of the phase from `place` on meet, of which pixel s of the source is there if INSIDE(s).
 #define ADD(place, INSIDE)                                                                                            \
-    TILE_LOOP for (int ky = 0; ky < KH; ky++)                                                                         \
+    TILE_LOOP for (tw_index ky = 0; ky < KH; ky++)                                                                    \
     {                                                                                                                 \
-        const int sy = SOURCE_ROW(row, ky);                                                                           \
+        const tw_index sy = SOURCE_ROW(row, ky);                                                                      \
         if (sy < 0 || sy >= SOURCE_H)                                                                                 \
             continue;                                                                                                 \
-        TILE_LOOP for (int kx = 0; kx < KW; kx += TOGETHER)                                                           \
+        TILE_LOOP for (tw_index kx = 0; kx < KW; kx += TOGETHER)                                                      \
         {                                                                                                             \
             if (!MEETS(phase, kx))                                                                                    \
                 continue;                                                                                             \
-            const int sx = (place)*STEP_X + SHIFT(phase, FIRST_TAP);                                                  \
-            int a = ((image * SOURCE_H + sy) * SOURCE_W + sx) * SUM, b = (ky * KW + kx) * (LANES * SUM);              \
-            TILE_LOOP for (int c = 0; c < SUM; c += VW, a += VW, b += VW)                                             \
+            const tw_index sx = (place)*STEP_X + SHIFT(phase, FIRST_TAP);                                             \
+            tw_index a = ((image * SOURCE_H + sy) * SOURCE_W + sx) * SUM, b = (ky * KW + kx) * (LANES * SUM);         \
+            TILE_LOOP for (tw_index c = 0; c < SUM; c += VW, a += VW, b += VW)                                        \
             {                                                                                                         \
                 FLOATV(VW) tap[TOGETHER * LANES];                                                                     \
-                TILE_UNROLL for (int j = 0; j < TOGETHER * LANES; j++) tap[j] = LOAD(VW, w, b + j * SUM);             \
-                TILE_UNROLL for (int s = 0; s < SPAN; s++)                                                            \
+                TILE_UNROLL for (tw_index j = 0; j < TOGETHER * LANES; j++) tap[j] = LOAD(VW, w, b + j * SUM);        \
+                TILE_UNROLL for (tw_index s = 0; s < SPAN; s++)                                                       \
                     if (INSIDE(s)) {                                                                                  \
                         const FLOATV(VW) v = LOAD(VW, x, a + s * SUM);                                                \
                         FETCH_AHEAD(s, ky);                                                                           \
-                        TILE_UNROLL for (int g = 0; g < TOGETHER; g++)                                                \
+                        TILE_UNROLL for (tw_index g = 0; g < TOGETHER; g++)                                           \
                             if (REACH(s, g) >= 0 && REACH(s, g) % STEP_X == 0 && REACH(s, g) < PIXELS * STEP_X)       \
-                                TILE_UNROLL for (int j = 0; j < LANES; j++) acc[REACH(s, g) / STEP_X * LANES + j] =   \
+                                TILE_UNROLL for (tw_index j = 0; j < LANES; j++) acc[REACH(s, g) / STEP_X * LANES + j] = \
                                     v * tap[g * LANES + j] + acc[REACH(s, g) / STEP_X * LANES + j];                   \
                     }                                                                                                 \
             }                                                                                                         \
@@ -124,32 +124,32 @@ TW_ENTRY KERNEL(convolution_dot)(TW_N, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS TW_SIZ
 {
     USE_IN(x);
     USE_IN(w);
-    const int row = tw_group(0), image = tw_group(1);
+    const tw_index row = tw_group(0), image = tw_group(1);
     float out[RESULT_W * LANES + VW];
 #if PHASES > 1
     float sums[(RESULT_W + PHASES - 1) / PHASES * LANES + VW];
 #else
 #define sums out
 #endif
-    TILE_LOOP for (int phase = 0; phase < PHASES; phase++)
+    TILE_LOOP for (tw_index phase = 0; phase < PHASES; phase++)
     {
-        const int count = (RESULT_W - phase + PHASES - 1) / PHASES;
+        const tw_index count = (RESULT_W - phase + PHASES - 1) / PHASES;
 #if !EDGES
-        int from = 0, to = count; // pixels that have all their taps inside
-        TILE_LOOP for (int kx = 0; kx < KW; kx++)
+        tw_index from = 0, to = count; // pixels that have all their taps inside
+        TILE_LOOP for (tw_index kx = 0; kx < KW; kx++)
         {
-            const int shift = SHIFT(phase, kx), reach = SOURCE_W - 1 - shift;
+            const tw_index shift = SHIFT(phase, kx), reach = SOURCE_W - 1 - shift;
             if (!MEETS(phase, kx))
                 continue;
-            from = max(from, (STEP_X - 1 - shift) / STEP_X);
-            to = min(to, reach < 0 ? 0 : reach / STEP_X + 1);
+            from = tw_max(from, (STEP_X - 1 - shift) / STEP_X);
+            to = tw_min(to, reach < 0 ? 0 : reach / STEP_X + 1);
         }
 #endif
-        TILE_LOOP for (int begin = 0; begin < count; begin += PIXELS)
+        TILE_LOOP for (tw_index begin = 0; begin < count; begin += PIXELS)
         {
-            const int p = min(begin, max(count - PIXELS, 0));
+            const tw_index p = tw_min(begin, tw_max(count - PIXELS, 0));
             FLOATV(VW) acc[VW];
-            TILE_UNROLL for (int i = 0; i < VW; i++) acc[i] = (FLOATV(VW))(0);
+            TILE_UNROLL for (tw_index i = 0; i < VW; i++) acc[i] = (FLOATV(VW))(0);
 #if EDGES
             if (p == 0)
                 ADD(0, SOME)
@@ -167,12 +167,12 @@ TW_ENTRY KERNEL(convolution_dot)(TW_N, TW_IN(x), TW_IN(w) EPILOGUE_PARAMS TW_SIZ
             TW_CAT(vstore, VW)(acc[0], 0, sums + p * LANES);
         }
 #if PHASES > 1
-        TILE_LOOP for (int q = 0; q < count; q++)
-            TILE_LOOP for (int j = 0; j < LANES; j++) out[(q * PHASES + phase) * LANES + j] = sums[q * LANES + j];
+        TILE_LOOP for (tw_index q = 0; q < count; q++)
+            TILE_LOOP for (tw_index j = 0; j < LANES; j++) out[(q * PHASES + phase) * LANES + j] = sums[q * LANES + j];
 #endif
     }
-    const int at = (image * RESULT_H + row) * (RESULT_W * LANES);
-    int i = 0;
+    const tw_index at = (image * RESULT_H + row) * (RESULT_W * LANES);
+    tw_index i = 0;
 #if LINEAR
     TILE_LOOP for (; i + VW <= RESULT_W * LANES; i += VW) EPILOGUE(VW, TW_CAT(vload, VW)(0, out + i), at + i, 0);
 #endif

@@ -53,20 +53,20 @@
 #endif
 
 #define SLAB_BOUNDS(slab)                                                                          \
-    const int slab_length = (AXIS + SLABS - 1) / SLABS;                                            \
-    const int from = min((slab)*slab_length, AXIS), to = min(from + slab_length, AXIS)
+    const tw_index slab_length = (AXIS + SLABS - 1) / SLABS;                                       \
+    const tw_index from = tw_min((slab)*slab_length, AXIS), to = tw_min(from + slab_length, AXIS)
 
 #if FORM == 1
 TW_ENTRY KERNEL(reduce)(TW_N X_PARAMS RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SLABS LAST AXIS_COUNT CHUNK))
 {
     USE_X;
     RESULT_USE;
-    const int begin = tw_group(0) * CHUNK, end = min(begin + CHUNK, OUTER), slab = tw_group(1);
+    const tw_index begin = tw_group(0) * CHUNK, end = tw_min(begin + CHUNK, OUTER), slab = tw_group(1);
     SLAB_BOUNDS(slab);
     TW_ROLLED
-    for (int row = begin; row < end; row++) {
-        int i = row * AXIS + from;
-        const int stop = row * AXIS + to;
+    for (tw_index row = begin; row < end; row++) {
+        tw_index i = row * AXIS + from;
+        const tw_index stop = row * AXIS + to;
         VALUEV(16) v0 = REDUCE_INIT, v1 = REDUCE_INIT, v2 = REDUCE_INIT, v3 = REDUCE_INIT;
 #if FRONT
         // its text stands once; four sums in turn
@@ -128,12 +128,12 @@ TW_ENTRY KERNEL(reduce)(TW_N X_PARAMS RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SL
 #define REDUCE_ONE(W, i) READ(W, a, i)
 #define REDUCE_INTO(rows, at)                                                                      \
     TW_ROLLED                                                                                      \
-    for (int k = 0; k < whole; k++) {                                                              \
+    for (tw_index k = 0; k < whole; k++) {                                                         \
         REDUCE_##rows(16, (at) + 16 * k);                                                          \
         sum[k] = REDUCE(sum[k], a);                                                                \
     }                                                                                              \
     TW_ROLLED                                                                                      \
-    for (int k = 0; k < rest; k++) {                                                               \
+    for (tw_index k = 0; k < rest; k++) {                                                          \
         REDUCE_##rows(1, (at) + 16 * whole + k);                                                   \
         end[k] = REDUCE(end[k], a);                                                                \
     }
@@ -141,19 +141,19 @@ TW_ENTRY KERNEL(reduce)(TW_N X_PARAMS RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SL
 {
     USE_X;
     RESULT_USE;
-    const int slab = tw_group(1), outer = tw_group(2), first = tw_group(0) * BLOCK;
-    const int base = outer * AXIS * INNER + first, place = (slab * OUTER + outer) * INNER + first;
-    const int columns = min(BLOCK, INNER - first), whole = columns / 16, rest = columns % 16;
+    const tw_index slab = tw_group(1), outer = tw_group(2), first = tw_group(0) * BLOCK;
+    const tw_index base = outer * AXIS * INNER + first, place = (slab * OUTER + outer) * INNER + first;
+    const tw_index columns = tw_min(BLOCK, INNER - first), whole = columns / 16, rest = columns % 16;
     VALUEV(16) sum[BLOCK / 16];
     VALUE end[16];
     SLAB_BOUNDS(slab);
     TW_ROLLED
-    for (int k = 0; k < whole; k++)
+    for (tw_index k = 0; k < whole; k++)
         sum[k] = REDUCE_INIT;
     TW_ROLLED
-    for (int k = 0; k < rest; k++)
+    for (tw_index k = 0; k < rest; k++)
         end[k] = REDUCE_INIT;
-    int r = from;
+    tw_index r = from;
 #if !FRONT
     TW_ROLLED
     for (; INNER >= 512 && r + 4 <= to; r += 4) {
@@ -166,20 +166,20 @@ TW_ENTRY KERNEL(reduce)(TW_N X_PARAMS RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SL
     }
 #if VECTOR
     TW_ROLLED
-    for (int k = 0; k < whole; k++)
+    for (tw_index k = 0; k < whole; k++)
         RESULT(16, sum[k], place + 16 * k);
 #else
     TW_ROLLED
-    for (int k = 0; k < whole; k++) {
+    for (tw_index k = 0; k < whole; k++) {
         VALUE lane[16];
         vstore16(sum[k], 0, lane);
         TW_ROLLED
-        for (int l = 0; l < 16; l++)
+        for (tw_index l = 0; l < 16; l++)
             RESULT(1, lane[l], place + 16 * k + l);
     }
 #endif
     TW_ROLLED
-    for (int k = 0; k < rest; k++)
+    for (tw_index k = 0; k < rest; k++)
         RESULT(1, end[k], place + 16 * whole + k);
 }
 #elif FORM == 3
@@ -188,16 +188,16 @@ TW_ENTRY KERNEL(reduce)(TW_N X_PARAMS RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SL
     USE_X;
     RESULT_USE;
     __local VALUE shared[LOCAL];
-    const int item = tw_item(0), row = tw_group(0), slab = tw_group(1);
+    const tw_index item = tw_item(0), row = tw_group(0), slab = tw_group(1);
     SLAB_BOUNDS(slab);
     VALUE v = REDUCE_INIT;
-    for (int r = from + item; r < to; r += LOCAL) {
+    for (tw_index r = from + item; r < to; r += LOCAL) {
         READ(1, a, row * AXIS + r);
         v = REDUCE(v, a);
     }
     shared[item] = v;
     barrier(CLK_LOCAL_MEM_FENCE);
-    for (int half_size = LOCAL / 2; half_size > 0; half_size /= 2) {
+    for (tw_index half_size = LOCAL / 2; half_size > 0; half_size /= 2) {
         if (item < half_size) {
             const VALUE a = shared[item], b = shared[item + half_size];
             shared[item] = REDUCE(a, b);
@@ -214,13 +214,13 @@ TW_ENTRY KERNEL(reduce)(TW_N X_PARAMS RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SL
 {
     USE_X;
     RESULT_USE;
-    const int result = tw_global(0), slab = tw_group(1);
+    const tw_index result = tw_global(0), slab = tw_group(1);
     if (result >= OUTER * INNER)
         return;
-    const int base = (result / INNER) * AXIS * INNER + result % INNER;
+    const tw_index base = (result / INNER) * AXIS * INNER + result % INNER;
     SLAB_BOUNDS(slab);
     VALUE v = REDUCE_INIT;
-    for (int r = from; r < to; r++) {
+    for (tw_index r = from; r < to; r++) {
         READ(1, a, base + r * INNER);
         v = REDUCE(v, a);
     }
@@ -231,18 +231,18 @@ TW_ENTRY KERNEL(reduce)(TW_N X_PARAMS RESULT_PARAMS TW_SIZES(OUTER AXIS INNER SL
 {
     USE_X;
     RESULT_USE;
-    const int result = tw_global(0);
+    const tw_index result = tw_global(0);
     if (result >= OUTER)
         return;
-    const int k3 = result % KEPT3, rest3 = result / KEPT3;
-    const int k2 = rest3 % KEPT2, rest2 = rest3 / KEPT2;
-    const int k1 = rest2 % KEPT1, k0 = rest2 / KEPT1;
-    const int base = k0 * KEPT_STRIDE0 + k1 * KEPT_STRIDE1 + k2 * KEPT_STRIDE2 + k3 * KEPT_STRIDE3;
+    const tw_index k3 = result % KEPT3, rest3 = result / KEPT3;
+    const tw_index k2 = rest3 % KEPT2, rest2 = rest3 / KEPT2;
+    const tw_index k1 = rest2 % KEPT1, k0 = rest2 / KEPT1;
+    const tw_index base = k0 * KEPT_STRIDE0 + k1 * KEPT_STRIDE1 + k2 * KEPT_STRIDE2 + k3 * KEPT_STRIDE3;
     VALUE v = REDUCE_INIT;
-    for (int r0 = 0; r0 < AXIS0; r0++)
-        for (int r1 = 0; r1 < AXIS1; r1++)
-            for (int r2 = 0; r2 < AXIS2; r2++)
-                for (int r3 = 0; r3 < AXIS3; r3++) {
+    for (tw_index r0 = 0; r0 < AXIS0; r0++)
+        for (tw_index r1 = 0; r1 < AXIS1; r1++)
+            for (tw_index r2 = 0; r2 < AXIS2; r2++)
+                for (tw_index r3 = 0; r3 < AXIS3; r3++) {
                     READ(1, a, base + r0 * AXIS_STRIDE0 + r1 * AXIS_STRIDE1 + r2 * AXIS_STRIDE2 +
                                    r3 * AXIS_STRIDE3);
                     v = REDUCE(v, a);

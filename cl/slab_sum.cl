@@ -6,20 +6,20 @@
 TW_ENTRY KERNEL(slab_sum)(TW_N, TW_IN(part) EPILOGUE_PARAMS TW_SIZES(SLABS GROUPS ROWS PITCH COLUMNS CHUNK))
 {
     USE_IN(part);
-    const int group = tw_group(1), batch = tw_group(2);
-    const int last = min((tw_group(0) + 1) * CHUNK, (int)(ROWS));
+    const tw_index group = tw_group(1), batch = tw_group(2);
+    const tw_index last = tw_min((tw_group(0) + 1) * CHUNK, ROWS);
     TW_ROLLED
-    for (int row = tw_group(0) * CHUNK; row < last; row++)
+    for (tw_index row = tw_group(0) * CHUNK; row < last; row++)
         TW_ROLLED
-        for (int column = 0; column < COLUMNS; column += VW) {
-            int p = ((batch * SLABS * GROUPS + group) * (ROWS) + row) * PITCH + column;
+        for (tw_index column = 0; column < COLUMNS; column += VW) {
+            tw_index p = ((batch * SLABS * GROUPS + group) * (ROWS) + row) * PITCH + column;
             FLOATV(VW) sum = LOAD(VW, part, p);
             TW_ROLLED
-            for (int slab = 1; slab < SLABS; slab++) {
+            for (tw_index slab = 1; slab < SLABS; slab++) {
                 p += GROUPS * (ROWS) * PITCH;
                 sum += LOAD(VW, part, p);
             }
-            const int col = group * COLUMNS + column;
+            const tw_index col = group * COLUMNS + column;
             TILE_EPILOGUE(sum, (batch * (ROWS) + row) * (GROUPS * COLUMNS) + col, col, column, COLUMNS);
         }
 }

@@ -30,8 +30,8 @@
 
 #if POOLED
 #define PUT_PIXELS                                                                                                    \
-    TILE_LOOP for (int r = 0; r < min(4, OH - oy); r += POOL_H)                                                       \
-        TILE_LOOP for (int s = 0; s < min(4, OW - ox); s += POOL_W)                                                   \
+    TILE_LOOP for (tw_index r = 0; r < tw_min(4, OH - oy); r += POOL_H)                                               \
+        TILE_LOOP for (tw_index s = 0; s < tw_min(4, OW - ox); s += POOL_W)                                           \
             POOL_EPILOGUE(PIXEL,                                                                                      \
                           ((image * (OH / POOL_H) + (oy + r) / POOL_H) * (OW / POOL_W) + (ox + s) / POOL_W) * CO +    \
                               column,                                                                                 \
@@ -39,8 +39,8 @@
 #define PIXEL(ky, kx) out[(r + (ky)) * 4 + s + (kx)]
 #else
 #define PUT_PIXELS                                                                                                    \
-    TILE_LOOP for (int r = 0; r < min(4, OH - oy); r++)                                                               \
-        TILE_LOOP for (int s = 0; s < min(4, OW - ox); s++)                                                           \
+    TILE_LOOP for (tw_index r = 0; r < tw_min(4, OH - oy); r++)                                                       \
+        TILE_LOOP for (tw_index s = 0; s < tw_min(4, OW - ox); s++)                                                   \
             TILE_EPILOGUE(out[r * 4 + s], ((image * OH + oy + r) * OW + ox + s) * CO + column, column, column, CO);
 #endif
 
@@ -50,41 +50,41 @@ TW_ENTRY KERNEL(winograd)(TW_N, TW_IN(x), TW_IN(w), TW_OUT(scratch) POOL_PARAMS 
     USE_IN(w);
     USE_OUT(scratch);
     USE_POOL
-    const int v = tw_group(0) * SCRATCH, m = v + 36 * V_PITCH;
-    for (int first = tw_group(0) * STRIP; first < TILES; first += SLICES * STRIP) {
-        for (int i = 0; i < STRIP; i++) {
-            const int tile = min(first + i, TILES - 1); // behind the last tile: that one again, not stored
-            const int image = tile / (TILES_H * TILES_W);
-            const int iy = tile / TILES_W % TILES_H * 4 - PT, ix = tile % TILES_W * 4 - PL;
+    const tw_index v = tw_group(0) * SCRATCH, m = v + 36 * V_PITCH;
+    for (tw_index first = tw_group(0) * STRIP; first < TILES; first += SLICES * STRIP) {
+        for (tw_index i = 0; i < STRIP; i++) {
+            const tw_index tile = tw_min(first + i, TILES - 1); // behind the last tile: that one again, not stored
+            const tw_index image = tile / (TILES_H * TILES_W);
+            const tw_index iy = tile / TILES_W % TILES_H * 4 - PT, ix = tile % TILES_W * 4 - PL;
             WINOGRAD_INPUTS(x, image, iy, ix, scratch, v + i * CI, V_PITCH);
         }
-        for (int block = 0; block < BLOCKS; block++) {
-            for (int e = 0; e < 36; e++)
-                TILE_LOOP for (int row = 0; row < STRIP; row += ROWS)
+        for (tw_index block = 0; block < BLOCKS; block++) {
+            for (tw_index e = 0; e < 36; e++)
+                TILE_LOOP for (tw_index row = 0; row < STRIP; row += ROWS)
                 {
                     TILE_BEGIN(acc, ROWS)
-                    const int a = v + e * V_PITCH + row * CI, b = (block * 36 + e) * (CI * TILE_WIDTH);
-                    for (int c = 0; c < CI; c++)
+                    const tw_index a = v + e * V_PITCH + row * CI, b = (block * 36 + e) * (CI * TILE_WIDTH);
+                    for (tw_index c = 0; c < CI; c++)
                         TILE_STEP(acc, ROWS, scratch, a + c, ROW, w, b + c * TILE_WIDTH);
-                    TILE_UNROLL for (int i = 0; i < ROWS; i++)
-                        TILE_UNROLL for (int u = 0; u < NV; u++)
+                    TILE_UNROLL for (tw_index i = 0; i < ROWS; i++)
+                        TILE_UNROLL for (tw_index u = 0; u < NV; u++)
                             STORE(VW, scratch, m + e * M_PITCH + (row + i) * TILE_WIDTH + u * VW, acc[i][u]);
                 }
-            for (int i = 0; i < min(STRIP, TILES - first); i++) {
-                const int image = (first + i) / (TILES_H * TILES_W);
-                const int oy = (first + i) / TILES_W % TILES_H * 4, ox = (first + i) % TILES_W * 4;
-                TILE_LOOP for (int u = 0; u < NV; u++)
+            for (tw_index i = 0; i < tw_min(STRIP, TILES - first); i++) {
+                const tw_index image = (first + i) / (TILES_H * TILES_W);
+                const tw_index oy = (first + i) / TILES_W % TILES_H * 4, ox = (first + i) % TILES_W * 4;
+                TILE_LOOP for (tw_index u = 0; u < NV; u++)
                 {
-                    const int column = block * TILE_WIDTH + u * VW;
+                    const tw_index column = block * TILE_WIDTH + u * VW;
                     FLOATV(VW) t[24], out[16];
-                    TILE_LOOP for (int s = 0; s < 6; s++)
+                    TILE_LOOP for (tw_index s = 0; s < 6; s++)
                     {
                         FLOATV(VW) line[6];
-                        TILE_UNROLL for (int r = 0; r < 6; r++) line[r] =
+                        TILE_UNROLL for (tw_index r = 0; r < 6; r++) line[r] =
                             LOAD(VW, scratch, m + (r * 6 + s) * M_PITCH + i * TILE_WIDTH + u * VW);
                         OUTPUT_LINE(line, 1, (t + s), 6);
                     }
-                    TILE_LOOP for (int r = 0; r < 4; r++) OUTPUT_LINE((t + r * 6), 1, (out + r * 4), 1);
+                    TILE_LOOP for (tw_index r = 0; r < 4; r++) OUTPUT_LINE((t + r * 6), 1, (out + r * 4), 1);
                     PUT_PIXELS
                 }
             }

@@ -47,26 +47,26 @@ TW_ENTRY KERNEL(winograd_dw)(TW_N, TW_IN(x), TW_IN(dy), TW_OUT(scratch), TW_OUT(
     USE_IN(dy);
     USE_OUT(scratch);
     USE_OUT(part);
-    const int block = tw_group(0), slab = tw_group(1);
-    const int m = (slab * BLOCKS + block) * (36 * (CIP * COLUMNS + V_PITCH + U_PITCH));
-    const int v = m + 36 * CIP * COLUMNS, u = v + 36 * V_PITCH;
-    for (int i = m; i < u; i += VW)
+    const tw_index block = tw_group(0), slab = tw_group(1);
+    const tw_index m = (slab * BLOCKS + block) * (36 * (CIP * COLUMNS + V_PITCH + U_PITCH));
+    const tw_index v = m + 36 * CIP * COLUMNS, u = v + 36 * V_PITCH;
+    for (tw_index i = m; i < u; i += VW)
         STORE(VW, scratch, i, (FLOATV(VW))(0));
-    const int last = (int)((long)(TILES) * (slab + 1) / SLABS);
-    for (int first = (int)((long)(TILES)*slab / SLABS); first < last; first += STRIP) {
-        const int count = min(STRIP, last - first);
-        for (int i = 0; i < count; i++) {
-            const int tile = first + i, image = tile / (TILES_H * TILES_W);
-            const int oy = tile / TILES_W % TILES_H * 4, ox = tile % TILES_W * 4;
+    const tw_index last = (tw_index)((long)(TILES) * (slab + 1) / SLABS);
+    for (tw_index first = (tw_index)((long)(TILES)*slab / SLABS); first < last; first += STRIP) {
+        const tw_index count = tw_min(STRIP, last - first);
+        for (tw_index i = 0; i < count; i++) {
+            const tw_index tile = first + i, image = tile / (TILES_H * TILES_W);
+            const tw_index oy = tile / TILES_W % TILES_H * 4, ox = tile % TILES_W * 4;
             WINOGRAD_INPUTS(x, image, oy - PT, ox - PL, scratch, v + i * CIP, V_PITCH);
-            TILE_LOOP for (int c = 0; c < COLUMNS; c += VW)
+            TILE_LOOP for (tw_index c = 0; c < COLUMNS; c += VW)
             {
-                const int column = block * COLUMNS + c;
+                const tw_index column = block * COLUMNS + c;
                 FLOATV(VW) t[24];
-                TILE_LOOP for (int r = 0; r < 4; r++)
+                TILE_LOOP for (tw_index r = 0; r < 4; r++)
                 {
                     FLOATV(VW) d[4];
-                    TILE_UNROLL for (int s = 0; s < 4; s++)
+                    TILE_UNROLL for (tw_index s = 0; s < 4; s++)
                     {
                         d[s] = (FLOATV(VW))(0);
                         if (oy + r < OH && ox + s < OW && column < CO)
@@ -75,48 +75,48 @@ TW_ENTRY KERNEL(winograd_dw)(TW_N, TW_IN(x), TW_IN(dy), TW_OUT(scratch), TW_OUT(
                     }
                     GRADIENT_LINE(d, 1, (t + r * 6), 1);
                 }
-                TILE_LOOP for (int s = 0; s < 6; s++)
+                TILE_LOOP for (tw_index s = 0; s < 6; s++)
                 {
                     FLOATV(VW) d[6];
                     GRADIENT_LINE((t + s), 6, d, 1);
-                    TILE_UNROLL for (int r = 0; r < 6; r++)
+                    TILE_UNROLL for (tw_index r = 0; r < 6; r++)
                         STORE(VW, scratch, u + (r * 6 + s) * U_PITCH + i * COLUMNS + c, d[r]);
                 }
             }
         }
-        for (int e = 0; e < 36; e++)
-            for (int c = 0; c < COLUMNS; c += TILE_WIDTH)
-                TILE_LOOP for (int row = 0; row < CIP; row += ROWS)
+        for (tw_index e = 0; e < 36; e++)
+            for (tw_index c = 0; c < COLUMNS; c += TILE_WIDTH)
+                TILE_LOOP for (tw_index row = 0; row < CIP; row += ROWS)
                 {
-                    const int a = v + e * V_PITCH + row, b = u + e * U_PITCH + c;
-                    const int to = m + (e * CIP + row) * COLUMNS + c;
+                    const tw_index a = v + e * V_PITCH + row, b = u + e * U_PITCH + c;
+                    const tw_index to = m + (e * CIP + row) * COLUMNS + c;
                     FLOATV(VW) acc[ROWS][NV];
-                    TILE_UNROLL for (int i = 0; i < ROWS; i++)
-                        TILE_UNROLL for (int w = 0; w < NV; w++)
+                    TILE_UNROLL for (tw_index i = 0; i < ROWS; i++)
+                        TILE_UNROLL for (tw_index w = 0; w < NV; w++)
                             acc[i][w] = LOAD(VW, scratch, to + i * COLUMNS + w * VW);
-                    for (int k = 0; k < count; k++)
+                    for (tw_index k = 0; k < count; k++)
                         TILE_STEP(acc, ROWS, scratch, a + k * CIP, ROW, scratch, b + k * COLUMNS);
-                    TILE_UNROLL for (int i = 0; i < ROWS; i++)
-                        TILE_UNROLL for (int w = 0; w < NV; w++)
+                    TILE_UNROLL for (tw_index i = 0; i < ROWS; i++)
+                        TILE_UNROLL for (tw_index w = 0; w < NV; w++)
                             STORE(VW, scratch, to + i * COLUMNS + w * VW, acc[i][w]);
                 }
     }
-    for (int row = 0; row < CI; row++)
-        TILE_LOOP for (int c = 0; c < COLUMNS; c += VW)
+    for (tw_index row = 0; row < CI; row++)
+        TILE_LOOP for (tw_index c = 0; c < COLUMNS; c += VW)
         {
             FLOATV(VW) t[18];
-            TILE_LOOP for (int s = 0; s < 6; s++)
+            TILE_LOOP for (tw_index s = 0; s < 6; s++)
             {
                 FLOATV(VW) line[6];
-                TILE_UNROLL for (int r = 0; r < 6; r++)
+                TILE_UNROLL for (tw_index r = 0; r < 6; r++)
                     line[r] = LOAD(VW, scratch, m + ((r * 6 + s) * CIP + row) * COLUMNS + c);
                 TAP_LINE(line, 1, (t + s), 6);
             }
-            TILE_LOOP for (int r = 0; r < 3; r++)
+            TILE_LOOP for (tw_index r = 0; r < 3; r++)
             {
                 FLOATV(VW) taps[3];
                 TAP_LINE((t + r * 6), 1, taps, 1);
-                TILE_UNROLL for (int s = 0; s < 3; s++)
+                TILE_UNROLL for (tw_index s = 0; s < 3; s++)
                     STORE(VW, part, ((slab * 9 + r * 3 + s) * CI + row) * (BLOCKS * COLUMNS) + block * COLUMNS + c,
                           taps[s]);
             }

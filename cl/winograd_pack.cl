@@ -22,23 +22,23 @@ TW_ENTRY KERNEL(winograd_pack)(TW_N, TW_IN(w), TW_OUT(packed))
 {
     USE_IN(w);
     USE_OUT(packed);
-    const int block = tw_group(0), i = tw_group(1), inner = FLIP ? CO : CI, lanes = FLIP ? CI : CO;
+    const tw_index block = tw_group(0), i = tw_group(1), inner = FLIP ? CO : CI, lanes = FLIP ? CI : CO;
     TW_ROLLED
-    for (int j = 0; j < TILE_WIDTH; j++) {
-        const int lane = block * TILE_WIDTH + j, ci = FLIP ? lane : i, co = FLIP ? i : lane;
+    for (tw_index j = 0; j < TILE_WIDTH; j++) {
+        const tw_index lane = block * TILE_WIDTH + j, ci = FLIP ? lane : i, co = FLIP ? i : lane;
         float g[9], t[18], u[36];
         TW_ROLLED
-        for (int tap = 0; tap < 9; tap++) {
+        for (tw_index tap = 0; tap < 9; tap++) {
             g[tap] = 0;
             if (lane < lanes)
                 g[tap] = LOAD(1, w, ((FLIP ? 8 - tap : tap) * CI + ci) * CO + co);
         }
-        for (int s = 0; s < 3; s++)
+        for (tw_index s = 0; s < 3; s++)
             WEIGHT_LINE((g + s), 3, (t + s), 3);
-        for (int r = 0; r < 6; r++)
+        for (tw_index r = 0; r < 6; r++)
             WEIGHT_LINE((t + r * 3), 1, (u + r * 6), 1);
         TW_ROLLED
-        for (int e = 0; e < 36; e++)
+        for (tw_index e = 0; e < 36; e++)
             STORE(1, packed, ((block * 36 + e) * inner + i) * TILE_WIDTH + j, u[e]);
     }
 }

@@ -52,6 +52,14 @@
 #define TW_ROLLED
 #endif
 
+// What numbers elements, and what such numbers are made of. Where kernels are functions it is as wide as an address: of every sum
+// of ints that becomes one LLVM asks whether it wraps, at each of its many uses, and that was a seventh of a cold first step.
+#define tw_index TW_CAT(tw_index_, TW_CALLED)
+#define tw_index_0 int
+#define tw_index_1 long
+#define tw_min(a, b) min((tw_index)(a), (tw_index)(b))
+#define tw_max(a, b) max((tw_index)(a), (tw_index)(b))
+
 // Storage of each element type, and values as they are computed with: float or int.
 #define tw_storage_f32 float
 #define tw_storage_f16 half

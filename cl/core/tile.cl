@@ -62,7 +62,7 @@
             float tile_lane[VW];                                                                                      \
             TW_CAT(vstore, VW)(v, 0, tile_lane);                                                                      \
             TW_ROLLED                                                                                                 \
-            for (int tile_j = max(from, 0); tile_j < min(to, VW); tile_j++)                                           \
+            for (tw_index tile_j = tw_max(from, 0); tile_j < tw_min(to, VW); tile_j++)                                \
                 PUT(1, tile_lane[tile_j], (at) + tile_j, (col) + tile_j);                                             \
         }                                                                                                             \
     } while (0)

@@ -26,10 +26,10 @@
 #define WINOGRAD_INPUT(WIDTH, c, INSIDE, x, image, iy, ix, to, at, pitch)                                             \
     do {                                                                                                              \
         FLOATV(WIDTH) wino_t[36];                                                                                     \
-        TILE_LOOP for (int r = 0; r < 6; r++)                                                                         \
+        TILE_LOOP for (tw_index r = 0; r < 6; r++)                                                                    \
         {                                                                                                             \
             FLOATV(WIDTH) d[6];                                                                                       \
-            TILE_UNROLL for (int s = 0; s < 6; s++)                                                                   \
+            TILE_UNROLL for (tw_index s = 0; s < 6; s++)                                                              \
             {                                                                                                         \
                 d[s] = (FLOATV(WIDTH))(0);                                                                            \
                 if (INSIDE || ((iy) + r >= 0 && (iy) + r < H && (ix) + s >= 0 && (ix) + s < W))                       \
@@ -37,18 +37,18 @@
             }                                                                                                         \
             WINOGRAD_INPUT_LINE(WIDTH, d, 1, (wino_t + r * 6), 1);                                                    \
         }                                                                                                             \
-        TILE_LOOP for (int s = 0; s < 6; s++)                                                                         \
+        TILE_LOOP for (tw_index s = 0; s < 6; s++)                                                                    \
         {                                                                                                             \
             FLOATV(WIDTH) d[6];                                                                                       \
             WINOGRAD_INPUT_LINE(WIDTH, (wino_t + s), 6, d, 1);                                                        \
-            TILE_UNROLL for (int r = 0; r < 6; r++) STORE(WIDTH, to, (at) + (c) + (r * 6 + s) * (pitch), d[r]);       \
+            TILE_UNROLL for (tw_index r = 0; r < 6; r++) STORE(WIDTH, to, (at) + (c) + (r * 6 + s) * (pitch), d[r]);  \
         }                                                                                                             \
     } while (0)
 
 // Channels by vectors; those behind the last whole vector one by one.
 #define WINOGRAD_CHANNELS(INSIDE, x, image, iy, ix, to, at, pitch)                                                    \
     do {                                                                                                              \
-        int wino_c = 0;                                                                                               \
+        tw_index wino_c = 0;                                                                                          \
         for (; wino_c + VW <= CI; wino_c += VW)                                                                       \
             WINOGRAD_INPUT(VW, wino_c, INSIDE, x, image, iy, ix, to, at, pitch);                                      \
         if (CI % VW)                                                                                                  \
