@@ -6,10 +6,17 @@
 // exchanged: inner = CO, lanes = CI. Groups: (block, inner).
 #define TWO 1.41421356f
 
+// Output channels lie side by side: by vectors, if they are whole ones. Turned round one goes by itself.
+#if FLIP || CO % VW != 0
+#define LANES 1
+#else
+#define LANES VW
+#endif
+
 // to[k * ts] = sum of G[k][j] * from[j * fs]
 #define WEIGHT_LINE(from, fs, to, ts)                                                                                 \
     do {                                                                                                              \
-        const float even1 = -2.0f * from[0] - from[2 * (fs)], even2 = from[0] + 2.0f * from[2 * (fs)];                \
+        const FLOATV(LANES) even1 = -2.0f * from[0] - from[2 * (fs)], even2 = from[0] + 2.0f * from[2 * (fs)];        \
         to[0] = from[0];                                                                                              \
         to[1 * (ts)] = (even1 - TWO * from[1 * (fs)]) / 3.0f;                                                         \
         to[2 * (ts)] = (even1 + TWO * from[1 * (fs)]) / 3.0f;                                                         \
@@ -24,21 +31,19 @@ TW_ENTRY KERNEL(winograd_pack)(TW_N, TW_IN(w), TW_OUT(packed))
     USE_OUT(packed);
     const tw_index block = tw_group(0), i = tw_group(1), inner = FLIP ? CO : CI, lanes = FLIP ? CI : CO;
     TW_ROLLED
-    for (tw_index j = 0; j < TILE_WIDTH; j++) {
+    for (tw_index j = 0; j < TILE_WIDTH; j += LANES) {
         const tw_index lane = block * TILE_WIDTH + j, ci = FLIP ? lane : i, co = FLIP ? i : lane;
-        float g[9], t[18], u[36];
+        FLOATV(LANES) g[9], t[18], u[36];
         TW_ROLLED
         for (tw_index tap = 0; tap < 9; tap++) {
             g[tap] = 0;
             if (lane < lanes)
-                g[tap] = LOAD(1, w, ((FLIP ? 8 - tap : tap) * CI + ci) * CO + co);
+                g[tap] = LOAD(LANES, w, ((FLIP ? 8 - tap : tap) * CI + ci) * CO + co);
         }
-        for (tw_index s = 0; s < 3; s++)
-            WEIGHT_LINE((g + s), 3, (t + s), 3);
-        for (tw_index r = 0; r < 6; r++)
-            WEIGHT_LINE((t + r * 3), 1, (u + r * 6), 1);
+        TILE_LOOP for (tw_index s = 0; s < 3; s++) WEIGHT_LINE((g + s), 3, (t + s), 3);
+        TILE_LOOP for (tw_index r = 0; r < 6; r++) WEIGHT_LINE((t + r * 3), 1, (u + r * 6), 1);
         TW_ROLLED
         for (tw_index e = 0; e < 36; e++)
-            STORE(1, packed, ((block * 36 + e) * inner + i) * TILE_WIDTH + j, u[e]);
+            STORE(LANES, packed, ((block * 36 + e) * inner + i) * TILE_WIDTH + j, u[e]);
     }
 }
