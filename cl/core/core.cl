@@ -53,7 +53,7 @@
 #endif
 
 // What numbers elements, and what such numbers are made of. Where kernels are functions it is as wide as an address: of every sum
-// of ints that becomes one LLVM asks whether it wraps, at each of its many uses, and that was a seventh of a cold first step.
+// of ints that becomes one LLVM asks whether it wraps, at each of its many uses, and that was a tenth of a cold first step.
 #define tw_index TW_CAT(tw_index_, TW_CALLED)
 #define tw_index_0 int
 #define tw_index_1 long
