@@ -54,9 +54,9 @@ def draw_roofline(axes, head, rows):
 
 
 def draw_memory(axes, rows):
-    chosen = [r for r in rows if r["operator"] not in GROUPS and r["gbytes"] and r["gbytes_limit"]]
-    chosen.sort(key=lambda r: r["gbytes"] / r["gbytes_limit"])
-    parts = [r["gbytes"] / r["gbytes_limit"] for r in chosen]
+    chosen = [r for r in rows if r["operator"] not in GROUPS and r["memory"]]
+    chosen.sort(key=lambda r: r["memory"])
+    parts = [r["memory"] for r in chosen]
     axes.barh(range(len(chosen)), [min(p, 1.5) for p in parts], height=0.7,
               color=["tab:blue" if p >= 0.8 else "tab:orange" for p in parts])
     axes.axvline(1, color="black", linewidth=1)

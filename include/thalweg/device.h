@@ -49,7 +49,7 @@ typedef struct tw_meter tw_meter; /* used by one thread at a time */
 TW_API TW_NODISCARD tw_status tw_meter_create(tw_device *device, tw_meter **meter, tw_error *error);
 TW_API void tw_meter_destroy(tw_meter **meter);
 /* 1e9 f32 operations a second, the best of 3 passes: independent multiply-adds in registers, which
- * count as 2. Takes about 0.1 s. */
+ * count as 2. Takes about 0.01 s. */
 TW_API TW_NODISCARD tw_status tw_meter_arithmetic(tw_meter *meter, double *gflops, tw_error *error);
 /* 1e9 bytes a second, the best of 3 passes: y = a + s * b over the arrays, 12 bytes an element
  * (STREAM's triad). */

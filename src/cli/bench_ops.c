@@ -1,22 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // thalweg bench --ops: each operator's rate beside the limits of the device, measured in the same
 // run.
-#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "bench_ops.h"
-
-/* The greater of what was known and what is measured now: other work on the machine only takes. */
-static int measure_arithmetic(tw_meter *meter, bench_limits *limits)
-{
-    tw_error error;
-    double gflops = 0;
-    if (meter && tw_meter_arithmetic(meter, &gflops, &error) != TW_OK)
-        return cli_error(&error, NULL);
-    limits->gflops = fmax(limits->gflops, gflops);
-    return CLI_DONE;
-}
 
 static void show_progress(const bench_row *row, int number, int count)
 {
@@ -30,17 +18,17 @@ static void show_progress(const bench_row *row, int number, int count)
 
 /* A row that looks slower than it was is measured again: the machine may have been busy. */
 static int measure_row(const cli_session *session, const cli_args *args, const bench_row *row,
-                       tw_meter *meter, const bench_saved *saved, const bench_limits *limits,
-                       bench_result *result)
+                       tw_meter *meter, const bench_saved *saved, bench_result *result)
 {
     int code = bench_row_time(session, args, row, meter, result);
     for (int again = 0; again < 2 && saved && code == CLI_DONE; again++) {
         bench_result next;
-        bench_saved_compare(saved, limits, result);
+        bench_saved_compare(saved, result);
         if (!bench_is_slower(result))
             break;
         code = bench_row_time(session, args, row, meter, &next);
-        if (code == CLI_DONE && next.best < result->best)
+        bench_saved_compare(saved, &next);
+        if (code == CLI_DONE && next.best * result->then < result->best * next.then)
             *result = next;
     }
     return code;
@@ -48,51 +36,48 @@ static int measure_row(const cli_session *session, const cli_args *args, const b
 
 static int measure_rows(const cli_session *session, const cli_args *args, tw_meter *meter,
                         const bench_row **rows, int count, const bench_saved *saved,
-                        bench_limits *limits, bench_result *results)
+                        bench_result *results)
 {
-    int code = measure_arithmetic(meter, limits);
+    int code = CLI_DONE;
     for (int i = 0; i < count && code == CLI_DONE; i++) {
         show_progress(rows[i], i + 1, count);
-        code = measure_row(session, args, rows[i], meter, saved, limits, &results[i]);
+        code = measure_row(session, args, rows[i], meter, saved, &results[i]);
         if (code != CLI_DONE)
             (void)cli_fail(code, "the row was %s %s", rows[i]->operator, rows[i]->shapes);
-        const double gbytes = results[i].gbytes_limit;
-        limits->least_gbytes = i == 0 ? gbytes : fmin(limits->least_gbytes, gbytes);
-        limits->most_gbytes = fmax(limits->most_gbytes, gbytes);
     }
     show_progress(NULL, 0, 0);
-    return code == CLI_DONE ? measure_arithmetic(meter, limits) : code;
+    return code;
 }
 
 static int measure(const cli_session *session, const cli_args *args, const bench_row **rows,
-                   int count, const bench_saved *saved, bench_limits *limits, bench_result *results)
+                   int count, const bench_saved *saved, bench_result *results)
 {
     tw_meter *meter = NULL;
     tw_error error;
     const tw_status status = tw_meter_create(session->device, &meter, &error);
     if (status != TW_OK && status != TW_ERROR_UNSUPPORTED) /* the host has no limits */
         return cli_error(&error, NULL);
-    const int code = measure_rows(session, args, meter, rows, count, saved, limits, results);
+    const int code = measure_rows(session, args, meter, rows, count, saved, results);
     tw_meter_destroy(&meter);
     return code;
 }
 
 /* The table, and the exit code that a saved run asks for. */
 static int report(const cli_session *session, const cli_args *args, const bench_saved *saved,
-                  const bench_limits *limits, bench_result *results, int count)
+                  bench_result *results, int count)
 {
     tw_device_info info;
     int slower = 0, common = 0;
     tw_device_describe(session->device, &info);
     for (int i = 0; i < count && saved; i++) {
-        bench_saved_compare(saved, limits, &results[i]);
+        bench_saved_compare(saved, &results[i]);
         slower += bench_is_slower(&results[i]);
         common += results[i].then > 0;
     }
     if (args->json)
-        bench_print_json(&info, limits, results, count);
+        bench_print_json(&info, results, count);
     else
-        bench_print_table(&info, limits, saved != NULL, results, count);
+        bench_print_table(&info, saved != NULL, results, count);
     if (!saved)
         return CLI_DONE;
     if (!bench_saved_is_of(saved, info.name))
@@ -110,7 +95,6 @@ static int run_rows(const cli_args *args, const bench_row **rows, int count,
 {
     cli_session session = {.context = NULL};
     tw_error error;
-    bench_limits limits = {0};
     bench_result *results = calloc((size_t)count, sizeof *results);
     if (!results)
         return cli_fail(CLI_FAILED, "out of memory");
@@ -119,9 +103,9 @@ static int run_rows(const cli_args *args, const bench_row **rows, int count,
         tw_device_open(session.context, args->device, &session.device, &error) != TW_OK)
         code = cli_error(&error, NULL);
     if (code == CLI_DONE)
-        code = measure(&session, args, rows, count, saved, &limits, results);
+        code = measure(&session, args, rows, count, saved, results);
     if (code == CLI_DONE)
-        code = report(&session, args, saved, &limits, results, count);
+        code = report(&session, args, saved, results, count);
     cli_close(&session);
     free(results);
     return code;

@@ -23,34 +23,36 @@ typedef struct bench_row {
     double operations, bytes; /* bytes 0: those of inputs and outputs */
 } bench_row;
 
-/* 0: not known (the host device). */
-typedef struct bench_limits {
-    double gflops; /* the best of the run */
-    double least_gbytes, most_gbytes;
-} bench_limits;
+typedef enum bench_limit {
+    BENCH_ARITHMETIC, /* 1e9 operations a second */
+    BENCH_MEMORY,     /* 1e9 bytes a second */
+    BENCH_LAUNCH,     /* milliseconds of a pass's launches, computing nothing */
+    BENCH_LIMITS
+} bench_limit;
 
-/* What was measured. Times are milliseconds of a pass. */
+/* What was measured. Times are milliseconds of a pass. A machine that is shared with others is
+ * faster at one time than at another, in its arithmetic and in its memory: so the limits are
+ * measured before and behind each block of passes, and the block is held against them. */
 typedef struct bench_result {
     const bench_row *row;
     int passes;
     double best, median;
     double bytes;
-    double gbytes_limit; /* the best triad beside its passes: memory shared with other machines is
-                            faster at one time than at another */
-    double launch_limit; /* milliseconds of its launches, computed nothing; 0: not known */
+    double limit[BENCH_LIMITS]; /* the best beside its blocks; 0: not known (the host device) */
+    double part[BENCH_LIMITS];  /* of each limit, reached by a block's best pass: the median of the
+                                   blocks */
     double then; /* this row's time in the saved run, as it would be with this run's limits; 0: it
                     is not in there */
 } bench_result;
 
 /* The limit that binds a row, and the part of it that was reached; 0 where nothing is known. */
-typedef enum bench_limit { BENCH_ARITHMETIC, BENCH_MEMORY, BENCH_LAUNCH } bench_limit;
 typedef struct bench_share {
     bench_limit limit;
     double fraction;
 } bench_share;
 /* "memory" */
 const char *bench_limit_name(bench_limit limit);
-bench_share bench_share_of(const bench_result *result, const bench_limits *limits);
+bench_share bench_share_of(const bench_result *result);
 
 /* The table: rows whose "operator shapes" hold one of the names, or all. *count of them, which the
  * caller frees; NULL when memory is out. */
@@ -69,16 +71,14 @@ void bench_saved_free(bench_saved **saved);
 /* Whether it was of that device. */
 bool bench_saved_is_of(const bench_saved *saved, const char *device);
 /* Fills result->then. */
-void bench_saved_compare(const bench_saved *saved, const bench_limits *limits,
-                         bench_result *result);
+void bench_saved_compare(const bench_saved *saved, bench_result *result);
 /* A row has become slower by more than 10 %. */
 bool bench_is_slower(const bench_result *result);
 
-void bench_print_json(const tw_device_info *info, const bench_limits *limits,
-                      const bench_result *results, int count);
+void bench_print_json(const tw_device_info *info, const bench_result *results, int count);
 /* saved: a further column. */
-void bench_print_table(const tw_device_info *info, const bench_limits *limits, bool saved,
-                       const bench_result *results, int count);
+void bench_print_table(const tw_device_info *info, bool saved, const bench_result *results,
+                       int count);
 
 int cli_bench_ops(const cli_args *args);
 

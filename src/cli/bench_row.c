@@ -10,9 +10,9 @@
 #define MAX_LAUNCHES 64
 #define WARM_UP 2 /* runs that are not counted: both of the two in flight have their own memory */
 #define LEAST 3   /* passes of a block */
-#define MOST 100
-#define BLOCKS 2     /* of passes, with the limits measured before each and behind the last */
-#define SECONDS 0.12 /* that the passes of a block may take beyond the least number */
+#define MOST 50
+#define BLOCKS 5     /* of passes, with the limits measured before each and behind the last */
+#define SECONDS 0.04 /* that the passes of a block may take beyond the least number */
 
 typedef struct work {
     const cli_session *session;
@@ -27,7 +27,9 @@ typedef struct work {
     int64_t groups[MAX_LAUNCHES];
     double pass[BLOCKS * MOST];
     int passes;
-    double bytes; /* of the plan's inputs and outputs */
+    double block[BLOCKS];                   /* the best pass of each */
+    double limit[BLOCKS + 1][BENCH_LIMITS]; /* before each, and behind the last */
+    double bytes;                           /* of the plan's inputs and outputs */
 } work;
 
 /* ---- the model of a row ---- */
@@ -186,7 +188,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int run_block(work *w)
+static int run_block(work *w, int block)
 {
     const double start = cli_seconds();
     int code = CLI_DONE;
@@ -194,52 +196,85 @@ static int run_block(work *w)
         code = run_pass(w);
         if (code != CLI_DONE)
             break;
-        w->pass[w->passes++] = w->nanoseconds * 1e-6;
+        const double time = w->nanoseconds * 1e-6;
+        w->pass[w->passes++] = time;
+        w->block[block] = i == 0 ? time : fmin(w->block[block], time);
     }
     return code;
 }
 
-/* The best triad, and the least time of as many launches as a pass has, that compute nothing. */
-static int measure_limits(const work *w, tw_meter *meter, bench_result *result)
+/* What the device can do now; the third is the time of as many launches as a pass has, over as many
+ * groups. */
+static int measure_limits(const work *w, tw_meter *meter, double *limit)
 {
     tw_error error;
-    double gbytes = 0, all = 0;
     if (!meter)
         return CLI_DONE;
-    if (tw_meter_memory(meter, &gbytes, &error) != TW_OK)
+    if (tw_meter_arithmetic(meter, &limit[BENCH_ARITHMETIC], &error) != TW_OK ||
+        tw_meter_memory(meter, &limit[BENCH_MEMORY], &error) != TW_OK)
         return cli_error(&error, NULL);
     for (int i = 0; i < w->launches; i++) {
         double microseconds = 0;
         if (tw_meter_launch(meter, w->groups[i], &microseconds, &error) != TW_OK)
             return cli_error(&error, NULL);
-        all += microseconds * 1e-3;
+        limit[BENCH_LAUNCH] += microseconds * 1e-3;
     }
-    result->gbytes_limit = fmax(result->gbytes_limit, gbytes);
-    result->launch_limit = result->launch_limit > 0 ? fmin(result->launch_limit, all) : all;
     return CLI_DONE;
 }
 
-static int run_passes(work *w, tw_meter *meter, bench_result *result)
+static int run_blocks(work *w, tw_meter *meter)
 {
     int code = CLI_DONE;
-    *result = (bench_result){.row = w->row};
     for (int i = 0; i < WARM_UP && code == CLI_DONE; i++)
         code = run_pass(w);
     for (int i = 0; i < BLOCKS && code == CLI_DONE; i++) {
-        code = measure_limits(w, meter, result);
+        code = measure_limits(w, meter, w->limit[i]);
         if (code == CLI_DONE)
-            code = run_block(w);
+            code = run_block(w, i);
     }
-    if (code == CLI_DONE)
-        code = measure_limits(w, meter, result);
-    if (code != CLI_DONE)
-        return code;
+    return code == CLI_DONE ? measure_limits(w, meter, w->limit[BLOCKS]) : code;
+}
+
+/* ---- what comes of them ---- */
+
+/* The better of two: a rate is better when it is greater, a time when it is less. */
+static double better(bench_limit limit, double a, double b)
+{
+    return limit == BENCH_LAUNCH ? fmin(a, b) : fmax(a, b);
+}
+
+/* The part of a limit that a block reached. */
+static double part_of(const work *w, const bench_result *result, bench_limit limit, int block)
+{
+    const double bound = better(limit, w->limit[block][limit], w->limit[block + 1][limit]);
+    const double count = limit == BENCH_ARITHMETIC ? w->row->operations : result->bytes;
+    if (!(bound > 0) || !(w->block[block] > 0))
+        return 0;
+    return limit == BENCH_LAUNCH ? bound / w->block[block] : count / w->block[block] * 1e-6 / bound;
+}
+
+static void find_parts(const work *w, bench_result *result)
+{
+    for (bench_limit limit = 0; limit < BENCH_LIMITS; limit++) {
+        double part[BLOCKS];
+        result->limit[limit] = w->limit[0][limit];
+        for (int i = 0; i < BLOCKS; i++) {
+            part[i] = part_of(w, result, limit, i);
+            result->limit[limit] = better(limit, result->limit[limit], w->limit[i + 1][limit]);
+        }
+        qsort(part, BLOCKS, sizeof *part, compare);
+        result->part[limit] = part[BLOCKS / 2];
+    }
+}
+
+static void find_result(work *w, bench_result *result)
+{
+    *result = (bench_result){.row = w->row, .passes = w->passes};
     qsort(w->pass, (size_t)w->passes, sizeof *w->pass, compare);
-    result->passes = w->passes;
     result->best = w->pass[0];
     result->median = w->pass[w->passes / 2];
     result->bytes = w->row->bytes > 0 ? w->row->bytes : w->bytes;
-    return CLI_DONE;
+    find_parts(w, result);
 }
 
 int bench_row_time(const cli_session *session, const cli_args *args, const bench_row *row,
@@ -258,7 +293,9 @@ int bench_row_time(const cli_session *session, const cli_args *args, const bench
     if (code == CLI_DONE)
         code = row->optimizer ? open_trainer(w, args) : open_plan(w, args);
     if (code == CLI_DONE)
-        code = run_passes(w, meter, result);
+        code = run_blocks(w, meter);
+    if (code == CLI_DONE)
+        find_result(w, result);
     tw_plan_destroy(&w->plan);
     tw_trainer_destroy(&w->trainer);
     tw_params_destroy(&w->params);

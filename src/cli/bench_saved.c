@@ -93,32 +93,17 @@ bool bench_saved_is_of(const bench_saved *saved, const char *device)
     return strcmp(json_string_value(json_object_get(saved->head, "device")), device) == 0;
 }
 
-/* The saved time as it would be by the limit of now; power 1: of a rate, -1: of a time. */
-static void hold_to(const json_t *limit, double now, int power, bench_result *result)
-{
-    const double then = json_number_value(limit);
-    if (then > 0 && now > 0)
-        result->then *= power > 0 ? then / now : now / then;
-}
-
-void bench_saved_compare(const bench_saved *saved, const bench_limits *limits, bench_result *result)
+void bench_saved_compare(const bench_saved *saved, bench_result *result)
 {
     char name[300];
     name_of(result->row->operator, result->row->shapes, name, sizeof name);
     const json_t *row = json_object_get(saved->rows, name);
     if (!row)
         return;
-    result->then = json_number_value(json_object_get(row, "ms"));
-    switch (bench_share_of(result, limits).limit) {
-    case BENCH_ARITHMETIC:
-        hold_to(json_object_get(saved->head, "gflops_limit"), limits->gflops, 1, result);
-        break;
-    case BENCH_MEMORY:
-        hold_to(json_object_get(row, "gbytes_limit"), result->gbytes_limit, 1, result);
-        break;
-    case BENCH_LAUNCH:
-        hold_to(json_object_get(row, "launch_ms_limit"), result->launch_limit, -1, result);
-    }
+    const bench_share now = bench_share_of(result);
+    const double then = json_number_value(json_object_get(row, bench_limit_name(now.limit)));
+    result->then = then > 0 && now.fraction > 0 ? result->best * now.fraction / then
+                                                : json_number_value(json_object_get(row, "ms"));
 }
 
 bool bench_is_slower(const bench_result *result)
