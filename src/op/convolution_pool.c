@@ -267,6 +267,18 @@ static double dw_cost(const tw_call *call, int64_t n)
     return cost(call, true, n);
 }
 
+/* Numbers of pixels are all of a window's. */
+static double dx_range(const tw_call *call, int input)
+{
+    (void)call;
+    return input == DX_WHICH ? TW_POOL_PIXELS : 1.0;
+}
+static double dw_range(const tw_call *call, int input)
+{
+    (void)call;
+    return input == DW_WHICH ? TW_POOL_PIXELS : 1.0;
+}
+
 static const tw_operator convolution_pool_dx = {
     .name = "convolution_pool_dx",
     .doc = "gradient of convolution and the maxpool behind it by x",
@@ -277,6 +289,7 @@ static const tw_operator convolution_pool_dx = {
     .infer = dx_infer,
     .host = dx_host,
     .cost = dx_cost,
+    .range = dx_range,
     .variants = tw_convolution_pool_dx_variants};
 
 static const tw_operator convolution_pool_dw = {
@@ -289,6 +302,7 @@ static const tw_operator convolution_pool_dw = {
     .infer = dw_infer,
     .host = dw_host,
     .cost = dw_cost,
+    .range = dw_range,
     .variants = tw_convolution_pool_dw_variants};
 
 const tw_operator *const tw_op_convolution_pool[] = {&convolution_pool_dx, &convolution_pool_dw,

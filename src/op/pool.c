@@ -343,6 +343,13 @@ static void pool_variants(tw_site *site)
     pool_candidate(site, TW_FAMILY_SIMT, "pool_simt");
 }
 
+/* Numbers of the largest pixels: all that a window has. */
+static double dx_range(const tw_call *call, int input)
+{
+    const pool p = pool_of(call);
+    return input == 1 ? (double)(p.size[0] * p.size[1]) : 1.0;
+}
+
 /* ---- in the kernel of the convolution before it ---- */
 
 static bool side_by_side(const tw_call *call, tw_pooling *pooling)
@@ -461,7 +468,7 @@ static void global_expand(tw_graph *g, const tw_call *call, bool training, tw_no
 }
 
 #define PRIMITIVE(variable, title, text, ports, made, table, more_flags, infer_hook, grad_hook,    \
-                  host_hook, reads_hook, slack_hook)                                               \
+                  host_hook, reads_hook, slack_hook, range_hook)                                   \
     static const tw_operator variable = {.name = title,                                            \
                                          .doc = text,                                              \
                                          .inputs = ports,                                          \
@@ -473,6 +480,7 @@ static void global_expand(tw_graph *g, const tw_call *call, bool training, tw_no
                                          .host = host_hook,                                        \
                                          .reads = reads_hook,                                      \
                                          .slack = slack_hook,                                      \
+                                         .range = range_hook,                                      \
                                          .cost = pool_cost,                                        \
                                          .variants = pool_variants}
 #define LAYER(variable, title, text, table, infer_hook, expand_hook)                               \
@@ -486,13 +494,13 @@ static void global_expand(tw_graph *g, const tw_call *call, bool training, tw_no
 
 PRIMITIVE(maxpool, "maxpool", "the largest value of each window, and its number in it", "x",
           "y which", pool_attributes, TW_OP_TAIL | TW_OP_LARGEST, pool_infer, maxpool_grad,
-          maxpool_host, pool_reads, maxpool_slack);
+          maxpool_host, pool_reads, maxpool_slack, NULL);
 PRIMITIVE(maxpool_dx, "maxpool_dx", "gradient of maxpool", "dy which", "dx", dx_attributes, 0,
-          dx_infer, NULL, maxpool_dx_host, NULL, NULL);
+          dx_infer, NULL, maxpool_dx_host, NULL, NULL, dx_range);
 PRIMITIVE(avgpool, "avgpool", "the mean of each window's pixels inside the image", "x", "y",
-          pool_attributes, 0, pool_infer, avgpool_grad, avgpool_host, pool_reads, NULL);
+          pool_attributes, 0, pool_infer, avgpool_grad, avgpool_host, pool_reads, NULL, NULL);
 PRIMITIVE(avgpool_dx, "avgpool_dx", "gradient of avgpool", "dy", "dx", dx_attributes, 0, dx_infer,
-          avgpool_dx_grad, avgpool_dx_host, NULL, NULL);
+          avgpool_dx_grad, avgpool_dx_host, NULL, NULL, NULL);
 LAYER(maxpool2d, "maxpool2d", "the largest value of each window", layer_attributes, layer_infer,
       layer_expand);
 LAYER(avgpool2d, "avgpool2d", "the mean of each window", layer_attributes, layer_infer,
