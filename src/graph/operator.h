@@ -113,9 +113,9 @@ struct tw_operator {
     /* Multiply-adds, or element operations, at its shapes with batch n: bounds proofs, feeds
      * `bench`. NULL: the number of elements of results. */
     double (*cost)(const tw_call *call, int64_t n);
-    /* Proofs of kernels draw real inputs from [-1, 1) and bytes from 0 and 1; or, with the range
-     * that this hook gives for an input, from [-range, range) (where a result feeds back on itself,
-     * so that rounding grows) and bytes below range (numbers of pixels). */
+    /* Proofs of kernels draw real inputs from [-1, 1) and whole ones from 0 and 1; or, with the
+     * range that this hook gives for an input, from [-range, range) (where a result feeds back on
+     * itself, so that rounding grows) and whole ones below range (of rows, classes, pixels). */
     double (*range)(const tw_call *call, int input);
     /* How many elements of result 0 lie in one run as its kernels write them; NULL: the last axis.
      * What is written past the caches should be whole lines. */

@@ -200,6 +200,13 @@ static void loss_variants(tw_site *site)
     tw_launch_epilogue(site, launch, gradient ? 1 | 4 | 16 : few ? 1 | 16 : 1);
 }
 
+/* Class numbers, in proofs. */
+static double loss_range(const tw_call *call, int input)
+{
+    return input == 1 && !is_dense(call) ? (double)tw_dim_at(tw_last_dim(&call->input[0]->shape), 1)
+                                         : 1.0;
+}
+
 static double loss_cost(const tw_call *call, int64_t n)
 {
     return 8.0 * (double)tw_dim_at(tw_shape_count(&call->input[0]->shape), n);
@@ -216,6 +223,7 @@ static const tw_operator softmax_cross_entropy = {
     .grad = loss_grad,
     .host = loss_host,
     .cost = loss_cost,
+    .range = loss_range,
     .variants = loss_variants,
 };
 
@@ -229,6 +237,7 @@ static const tw_operator softmax_cross_entropy_dx = {
     .infer = loss_dx_infer,
     .host = loss_dx_host,
     .cost = loss_cost,
+    .range = loss_range,
     .variants = loss_variants,
 };
 

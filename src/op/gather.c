@@ -77,6 +77,13 @@ static void gather_grad(tw_graph *g, const tw_call *call, tw_node *const *dy, co
     dx[0] = type == TW_F32 ? d : tw_emit1(g, d, "cast type=%s", tw_type_name(type));
 }
 
+/* Numbers of rows, in proofs: of any batch. */
+static double gather_range(const tw_call *call, int input)
+{
+    const tw_shape *x = &call->input[0]->shape;
+    return input == 1 ? (double)tw_dim_at(x->dim[tw_axis_checked(call, "axis", x->rank)], 1) : 1.0;
+}
+
 static void gather_host(const tw_host_call *host)
 {
     const tw_host_tensor *x = &host->in[0], *index = &host->in[1], *y = &host->out[0];
@@ -144,6 +151,7 @@ static const tw_operator gather = {
     .infer = gather_infer,
     .grad = gather_grad,
     .host = gather_host,
+    .range = gather_range,
     .variants = gather_variants,
 };
 
@@ -163,6 +171,12 @@ static tw_status gather_dx_infer(tw_call *call, tw_error *error)
         x.dim[d] = sizes->list[d];
     tw_result_set(call, 0, call->input[0]->type, &x);
     return TW_OK;
+}
+
+static double gather_dx_range(const tw_call *call, int input)
+{
+    const tw_shape *x = &call->result[0]->shape;
+    return input == 1 ? (double)tw_dim_at(x->dim[tw_axis_checked(call, "axis", x->rank)], 1) : 1.0;
 }
 
 static void gather_dx_host(const tw_host_call *host)
@@ -295,6 +309,7 @@ static const tw_operator gather_dx = {
     .flags = TW_OP_INTERNAL,
     .infer = gather_dx_infer,
     .host = gather_dx_host,
+    .range = gather_dx_range,
     .variants = gather_dx_variants,
 };
 
@@ -319,6 +334,12 @@ static void one_hot_host(const tw_host_call *host)
     const int64_t depth = tw_attr_int(host->data, "depth");
     for (int64_t i = 0; i < y->count; i++)
         tw_host_put(y, i, held_place((int64_t)tw_host_get(index, i / depth), depth) == i % depth);
+}
+
+static double one_hot_range(const tw_call *call, int input)
+{
+    (void)input;
+    return (double)tw_attr_int(call, "depth");
 }
 
 static void one_hot_variants(tw_site *site)
@@ -346,6 +367,7 @@ static const tw_operator one_hot = {
     .flags = TW_OP_EPILOGUE,
     .infer = one_hot_infer,
     .host = one_hot_host,
+    .range = one_hot_range,
     .variants = one_hot_variants,
 };
 

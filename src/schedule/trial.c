@@ -11,7 +11,6 @@
 #define MOST_ELEMENTS 2e6 /* likewise */
 #define SKIP_COST 2e9     /* a stage dearer than this even so is used unproven */
 #define SKIP_BYTES (1u << 30)
-#define MOST_RANGE 256.0 /* of what operators say: that of bytes */
 
 /* ---- what a trial touches ---- */
 
@@ -21,7 +20,7 @@ static tw_trial_tensor *touch(tw_trial *trial, int id)
         const tw_tensor *tensor = &trial->runner->recipe->tensor[id];
         trial->place[id] = trial->n_tensors;
         trial->tensor[trial->n_tensors++] =
-            (tw_trial_tensor){.id = id, .type = tensor->type, .range = MOST_RANGE};
+            (tw_trial_tensor){.id = id, .type = tensor->type, .range = INFINITY};
     }
     return &trial->tensor[trial->place[id]];
 }
@@ -171,10 +170,18 @@ tw_status tw_trial_plan(tw_trial *trial, bool *too_large, tw_error *error)
 
 /* ---- numbers ---- */
 
+/* Whole numbers stay below this. A label or an index of which nothing is said is valid in anything
+ * that has two classes or rows. */
+static double whole_below(const tw_trial_tensor *tensor)
+{
+    const double most = tensor->type == TW_I32 ? INT32_MAX : tensor->type == TW_U8 ? 256.0 : 2.0;
+    return TW_MAX(2.0, TW_MIN(tensor->range, most));
+}
+
 static void fill_given(const tw_trial *trial, const tw_trial_tensor *tensor, int number)
 {
     const uint32_t key[2] = {(uint32_t)trial->key, (uint32_t)(trial->key >> 32)};
-    const double bytes = tensor->type == TW_U8 ? TW_MAX(tensor->range, 2.0) : 2.0;
+    const double whole = whole_below(tensor);
     uint32_t word[4];
     for (int64_t i = 0; i < tensor->count; i++) {
         if (i % 4 == 0) {
@@ -183,11 +190,10 @@ static void fill_given(const tw_trial *trial, const tw_trial_tensor *tensor, int
             tw_philox(key, counter, word);
         }
         const double u = (word[i % 4] >> 8) * (1.0 / 16777216.0);
-        if (tensor->type ==
-            TW_I32) /* a label or an index, valid in anything that has two classes or rows */
-            ((int32_t *)tensor->data)[i] = word[i % 4] >> 31;
+        if (tensor->type == TW_I32)
+            ((int32_t *)tensor->data)[i] = (int32_t)(u * whole);
         else if (tw_type_size(tensor->type) == 1)
-            ((uint8_t *)tensor->data)[i] = (uint8_t)(u * bytes);
+            ((uint8_t *)tensor->data)[i] = (uint8_t)(u * whole);
         else
             ((double *)tensor->data)[i] =
                 tensor->range * (trial->positive ? 0.1 + 0.9 * u : 2.0 * u - 1.0);

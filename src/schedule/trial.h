@@ -13,7 +13,7 @@ typedef struct tw_trial_tensor {
     bool device, host;  /* kernels use it; references do */
     bool written, made; /* by a kernel; by a reference */
     bool given;         /* read before it is written: holds random numbers */
-    double range;       /* of these, if they are real or bytes (tw_operator.range) */
+    double range;       /* of these, as tw_operator.range says */
     uint64_t offset;    /* in the trial's buffer */
     void *data;         /* for references */
 } tw_trial_tensor;
