@@ -31,6 +31,13 @@
 #define NEAR 200000
 #define MOST_NEAR 32
 
+/* A long sum of a small result: elements of the result at most, elements read at least, and those
+ * of both sides that are read once and then multiplied. */
+#define MOST_LONG 32768
+#define LEAST_LONG (2 * NEAR)
+#define CHUNK 24576
+#define LINE 16 /* of a cache */
+
 /* A product of no more multiply-adds takes less time element by element than another launch, to
  * pack b, would. */
 #define TINY 8192
@@ -104,14 +111,10 @@ static int slab_count(const tw_site *site, const tw_product *p, int64_t groups, 
     return may_split(p) ? tw_split(site->caps, groups, k / least) : 1;
 }
 
-/* Result: the epilogue, or with several slabs `part` and the sum. */
-static void finish(tw_site *site, tw_candidate *candidate, tw_launch *l, const tw_product *p,
-                   int slabs, int64_t pitch, unsigned widths)
+/* A workspace for partial sums as the launch's result `part`, and the launch that adds them. */
+static void add_slabs(tw_site *site, tw_candidate *candidate, tw_launch *l, const tw_product *p,
+                      int slabs, int64_t pitch)
 {
-    if (slabs == 1) {
-        tw_launch_epilogue(site, l, widths);
-        return;
-    }
     const tw_dim rows = tw_dim_multiply(p->batch, p->m);
     const int part = tw_candidate_workspace(
         site, candidate, TW_F32, tw_dim_multiply(rows, TW_DIM(slabs * pitch)), "partial sums");
@@ -124,6 +127,17 @@ static void finish(tw_site *site, tw_candidate *candidate, tw_launch *l, const t
                             .groups = 1,
                             .pitch = pitch,
                             .columns = p->n.scale});
+}
+
+/* Result: the epilogue, or with several slabs `part` and the sum. */
+static void finish(tw_site *site, tw_candidate *candidate, tw_launch *l, const tw_product *p,
+                   int slabs, int64_t pitch, unsigned widths)
+{
+    if (slabs == 1) {
+        tw_launch_epilogue(site, l, widths);
+        return;
+    }
+    add_slabs(site, candidate, l, p, slabs, pitch);
 }
 
 /* A way to go about a product in register tiles. */
@@ -275,6 +289,83 @@ static void products_simd(tw_site *site, const tw_product *p)
     product_simd(site, p, &standard, tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_simd"));
     if (site->wanted)
         alternatives_simd(site, p, &standard);
+}
+
+/* ---- long sums ---- */
+
+/* Lines of so many elements of a row, shared by so many tiles. */
+static int64_t lines_each(int64_t elements, int64_t tiles)
+{
+    return (elements + LINE * tiles - 1) / (LINE * tiles);
+}
+
+/* The most slabs of a long sum whose own results are a small part of what is read. */
+static int64_t most_slabs(const tw_site *site, const tw_product *p)
+{
+    const int64_t m = p->m.scale, n = p->n.scale;
+    return tw_dim_at(p->k, site->batch) * (m + n) / (8 * m * n);
+}
+
+/* Whether what a long sum reads stays in no near cache, and its result is small enough to. */
+static bool is_long(const tw_site *site, const tw_product *p)
+{
+    const int vw = tw_tile_columns(site->caps, 1, true).vw;
+    const int64_t k = tw_dim_at(p->k, site->batch);
+    return p->transpose_a && tw_dim_fixed(p->m) && p->m.scale >= vw && in_place(p, vw) &&
+           may_split(p) && p->m.scale * p->n.scale <= MOST_LONG &&
+           k * (p->m.scale + p->n.scale) >= LEAST_LONG && most_slabs(site, p) >= site->caps->units;
+}
+
+static void product_slabs(tw_site *site, const tw_product *p, tw_tile_shape shape, int chunk,
+                          int slabs, tw_candidate *candidate)
+{
+    const tw_tile tile = tw_tile_of(site->caps, p->n.scale, shape.nv);
+    const int64_t tiles = tile.blocks * ((p->m.scale + shape.rows - 1) / shape.rows);
+    if (!candidate)
+        return;
+    tw_launch *l = tw_candidate_launch(site, candidate, "matmul_slabs.cl", "matmul_slabs");
+    define_sizes(site, l, p);
+    tw_launch_define_tile(site, l, &tile);
+    tw_launch_define(site, l, "ROWS", shape.rows);
+    tw_launch_define(site, l, "SLABS", slabs);
+    tw_launch_define(site, l, "CHUNK", chunk);
+    tw_launch_define(site, l, "A_LINES", lines_each(p->m.scale, tiles));
+    tw_launch_define(site, l, "B_LINES", lines_each(p->n.scale, tiles));
+    tw_launch_in(site, l, "a", p->a, p->a_type);
+    tw_launch_in(site, l, "b", p->b, p->b_type);
+    tw_launch_global(l, 0, TW_DIM(slabs), 1, 1);
+    tw_launch_global(l, 1, p->batch, 1, 1);
+    add_slabs(site, candidate, l, p, slabs, tile.blocks * tile.width);
+}
+
+static void try_slabs(tw_site *site, const tw_product *p, tw_tile_shape shape, int64_t chunk,
+                      int64_t slabs)
+{
+    const int64_t columns = (int64_t)shape.nv * tw_tile_of(site->caps, 1, 1).vw;
+    if (columns <= p->n.scale && shape.rows <= p->m.scale && slabs >= 1 && chunk >= 1)
+        product_slabs(site, p, shape, (int)chunk, (int)slabs,
+                      tw_site_alternative(site, TW_FAMILY_SIMD, "matmul_slabs:%dx%d:k%d:c%d",
+                                          shape.rows, shape.nv, (int)slabs, (int)chunk));
+}
+
+static void products_slabs(tw_site *site, const tw_product *p)
+{
+    const int nv = choose_vectors(site, p, true);
+    const tw_tile_shape standard = {choose_rows(site, p, nv), nv};
+    const int64_t chunk = TW_MAX(CHUNK / (p->m.scale + p->n.scale), 1);
+    const int64_t slabs = TW_MIN(2 * (int64_t)tw_split(site->caps, 1, 64), most_slabs(site, p));
+    product_slabs(site, p, standard, (int)chunk, (int)slabs,
+                  tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_slabs"));
+    if (!site->wanted)
+        return;
+    try_slabs(site, p, standard, chunk / 2, slabs);
+    try_slabs(site, p, standard, chunk * 2, slabs);
+    try_slabs(site, p, standard, chunk, slabs / 2);
+    try_slabs(site, p, standard, chunk, slabs * 2);
+    tw_tile_shape shape;
+    for (int i = 0; tw_tile_trial(site->caps, i, &shape); i++)
+        if (shape.rows != standard.rows || shape.nv != standard.nv)
+            try_slabs(site, p, shape, chunk, slabs);
 }
 
 /* Whether the rows of both sides lie along the sum. */
@@ -433,6 +524,8 @@ void tw_product_variants(tw_site *site, const tw_product *p)
         product_plain(site, p, tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_plain"));
     if (dot_pays(site, p))
         products_dot(site, p);
+    if (tiles && is_long(site, p))
+        products_slabs(site, p);
     if (tiles)
         products_simd(site, p);
     else if (!tiny)
