@@ -8,7 +8,9 @@
 // AHEAD: rows of b that are asked for so early, 0 if none. A_AHEAD: elements of the tile of rows that comes next that each
 // step asks for, 0 if none (a is not transposed then); the blocks of columns of a tile ask for one part each.
 // SLABS > 1: partial sums over parts of K into part [batch][SLABS][M][BLOCKS*TILE_WIDTH], for slab_sum.cl.
-// Groups: (row tile, column block), in the order ROW_DIM says, then (batch and slab).
+// A group makes PANEL rows of RUN blocks of columns, block after block: a tile, or where there are many rows a panel of some
+// tiles' rows in all columns, which stays in a near cache meanwhile.
+// Groups: (panel, run), in the order ROW_DIM says, then (batch and slab).
 #define AT(i) ((i) * (A_ROW))
 #if IN_PLACE
 #define B_ROW N
@@ -28,22 +30,22 @@
 #define FETCH_ROWS(rows, k)
 #endif
 
-// Asks for the places of the result, to have them when the sum is done.
+// Asks for the places of row i of the tile's result, to have them when the sum is done: a row at each step, since a core waits for
+// few lines at a time.
 #if SLABS > 1
-#define EXPECT_RESULT(ROWS_, top)
+#define EXPECT_ROW(top, i)
 #else
-#define EXPECT_RESULT(ROWS_, top)                                                                                     \
-    TILE_UNROLL for (int i = 0; i < ROWS_; i++)                                                                       \
-        TILE_UNROLL for (int v = 0; v < NV; v++) EPILOGUE_EXPECT((batch * (M) + (top) + i) * (N) + first + v * VW)
+#define EXPECT_ROW(top, i)                                                                                            \
+    TILE_UNROLL for (int v = 0; v < NV; v++) EPILOGUE_EXPECT((batch * (M) + (top) + (i)) * (N) + first + v * VW)
 #endif
 
 // The tile of `ROWS_` rows that begins at row `top`, of which those from `begin` on are stored.
 #define PRODUCT(ROWS_, top, begin)                                                                                    \
     do {                                                                                                              \
-        EXPECT_RESULT(ROWS_, top);                                                                                    \
         TILE_BEGIN(acc, ROWS_)                                                                                        \
         int p = a0 + (top) * (A_ROW) + from * (A_COL), q = b0 + from * B_ROW;                                         \
         for (int k = from; k < to; k++) {                                                                             \
+            EXPECT_ROW(top, min(k - from, ROWS_ - 1));                                                                \
             FETCH_AHEAD(q);                                                                                           \
             FETCH_ROWS((top) + ROWS_, k);                                                                             \
             TILE_STEP(acc, ROWS_, a, p, AT, b, q);                                                                    \
@@ -83,14 +85,17 @@ TW_ENTRY KERNEL(matmul)(TW_N, TW_IN(a), TW_IN(b) EPILOGUE_PARAMS TW_SIZES())
 #if SLABS > 1
     USE_OUT(part);
 #endif
-    const int begin = tw_group(ROW_DIM) * ROWS, block = tw_group(1 - ROW_DIM);
+    const int row = tw_group(ROW_DIM) * PANEL, run = tw_group(1 - ROW_DIM) * RUN;
     const int batch = tw_group(2) / SLABS, slab = tw_group(2) % SLABS;
     const int a0 = (A_INDEX) * ((M) * (K));
-#if IN_PLACE
-    const int first = min(block * TILE_WIDTH, N - TILE_WIDTH), b0 = (B_INDEX) * ((K) * N) + first;
-#else
-    const int first = block * TILE_WIDTH, b0 = ((B_INDEX) * BLOCKS + block) * (K) * TILE_WIDTH;
-#endif
     const int from = (int)((long)(K)*slab / SLABS), to = (int)((long)(K) * (slab + 1) / SLABS);
-    TILE_OF_ROWS(PRODUCT, begin, M);
+    for (int block = run; block < min(run + RUN, BLOCKS); block++) {
+#if IN_PLACE
+        const int first = min(block * TILE_WIDTH, N - TILE_WIDTH), b0 = (B_INDEX) * ((K) * N) + first;
+#else
+        const int first = block * TILE_WIDTH, b0 = ((B_INDEX) * BLOCKS + block) * (K) * TILE_WIDTH;
+#endif
+        for (int begin = row; begin < min(row + PANEL, M); begin += ROWS)
+            TILE_OF_ROWS(PRODUCT, begin, M);
+    }
 }

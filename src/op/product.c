@@ -14,6 +14,10 @@
  * that no cache foresees (image_cnn's dense layer: 1.8 ms without). */
 #define AHEAD 16
 
+/* Tiles of rows of a panel that a large b passes by, and groups a core that are enough. */
+#define PANEL 4
+#define ENOUGH 8
+
 /* Elements of a tile of rows that is asked for while the one before it is multiplied. */
 #define SHORT_ROWS 2048
 
@@ -145,7 +149,8 @@ typedef struct simd_way {
     tw_tile_shape shape;
     int slabs;
     bool place;  /* b is read where it is */
-    int row_dim; /* 0: tiles of one block of columns follow one another */
+    int row_dim; /* 0: groups of one block of columns follow one another */
+    int panel;   /* tiles of rows of a group that makes all columns; 0: a tile a group */
 } simd_way;
 
 /* Slabs of a sum so long that a block of columns does not stay in the second-level cache from one
@@ -192,6 +197,17 @@ static int choose_rows(const tw_site *site, const tw_product *p, int nv)
     return aliased ? CACHE_WAYS : tw_tile_rows(site->caps, p->m, nv);
 }
 
+/* A group for each tile keeps many cores busy with little; where there are many tiles of rows, a
+ * group makes all columns of one, or of some where b is large and passes by once for all of them.
+ */
+static int choose_panel(const tw_site *site, const tw_product *p, const simd_way *way)
+{
+    const int64_t rows = tw_dim_at(p->m, site->batch), batch = tw_dim_at(p->batch, site->batch);
+    const int tiles = way->row_dim == 1 ? 1 : PANEL;
+    const int64_t groups = rows / ((int64_t)way->shape.rows * tiles) * batch * way->slabs;
+    return groups >= ENOUGH * (int64_t)site->caps->units ? tiles : 0;
+}
+
 static simd_way choose_simd(const tw_site *site, const tw_product *p)
 {
     const int vw = tw_tile_columns(site->caps, 1, true).vw;
@@ -200,6 +216,7 @@ static simd_way choose_simd(const tw_site *site, const tw_product *p)
     way.shape.rows = choose_rows(site, p, way.shape.nv);
     way.slabs = simd_slabs(site, p, way.shape);
     way.row_dim = tw_dim_nominal(p->k) * p->n.scale > SMALL_B ? 0 : 1;
+    way.panel = choose_panel(site, p, &way);
     return way;
 }
 
@@ -219,6 +236,8 @@ static void product_simd(tw_site *site, const tw_product *p, const simd_way *way
     const bool place = way->place;
     const tw_tile tile = tw_tile_of(site->caps, p->n.scale, way->shape.nv);
     const int rows = way->shape.rows, slabs = way->slabs, row_dim = way->row_dim;
+    const int64_t panel = (int64_t)rows * TW_MAX(way->panel, 1);
+    const int64_t run = way->panel ? tile.blocks : 1;
     if (!candidate)
         return;
     const int b = place ? p->b : pack_b(site, candidate, p, &tile);
@@ -229,12 +248,14 @@ static void product_simd(tw_site *site, const tw_product *p, const simd_way *way
     tw_launch_define(site, l, "IN_PLACE", place);
     tw_launch_define(site, l, "SLABS", slabs);
     tw_launch_define(site, l, "ROW_DIM", row_dim);
+    tw_launch_define(site, l, "PANEL", panel);
+    tw_launch_define(site, l, "RUN", run);
     tw_launch_define(site, l, "AHEAD", place && row_dim == 0 && way->shape.nv <= 2 ? AHEAD : 0);
     tw_launch_define(site, l, "A_AHEAD", rows_ahead(p, way, &tile));
     tw_launch_in(site, l, "a", p->a, p->a_type);
     tw_launch_in(site, l, "b", b, place ? p->b_type : TW_F32);
-    tw_launch_global(l, row_dim, p->m, rows, 1);
-    tw_launch_global(l, 1 - row_dim, TW_DIM(tile.blocks), 1, 1);
+    tw_launch_global(l, row_dim, p->m, panel, 1);
+    tw_launch_global(l, 1 - row_dim, TW_DIM(tile.blocks), run, 1);
     tw_launch_global(l, 2, tw_dim_multiply(p->batch, TW_DIM(slabs)), 1, 1);
     finish(site, candidate, l, p, slabs, tile.blocks * tile.width, tw_tile_widths(&tile));
 }
@@ -244,17 +265,18 @@ static void try_simd(tw_site *site, const tw_product *p, const simd_way *standar
     const int vw = tw_tile_columns(site->caps, 1, true).vw;
     const bool same = way.shape.rows == standard->shape.rows &&
                       way.shape.nv == standard->shape.nv && way.slabs == standard->slabs &&
-                      way.place == standard->place && way.row_dim == standard->row_dim;
+                      way.place == standard->place && way.row_dim == standard->row_dim &&
+                      way.panel == standard->panel;
     const int64_t columns = (int64_t)way.shape.nv * vw;
     const bool fits =
         way.place ? !p->transpose_b && columns <= p->n.scale : columns < p->n.scale + vw;
     if (!same && fits && way.shape.rows <= tw_dim_at(p->m, site->batch) && way.slabs >= 1 &&
         way.slabs <= TW_MAX(tw_dim_nominal(p->k), 1))
         product_simd(site, p, &way,
-                     tw_site_alternative(site, TW_FAMILY_SIMD, "matmul_simd:%dx%d:k%d:%s:%s",
+                     tw_site_alternative(site, TW_FAMILY_SIMD, "matmul_simd:%dx%d:k%d:%s:%s:p%d",
                                          way.shape.rows, way.shape.nv, way.slabs,
                                          way.place ? "direct" : "packed",
-                                         way.row_dim ? "rows" : "columns"));
+                                         way.row_dim ? "rows" : "columns", way.panel));
 }
 
 /* Other tiles, with their own number of slabs; other numbers of slabs, packing and order with the
@@ -265,6 +287,7 @@ static void alternatives_simd(tw_site *site, const tw_product *p, const simd_way
     simd_way way = *standard;
     for (int i = 0; tw_tile_trial(site->caps, i, &way.shape); i++) {
         way.slabs = simd_slabs(site, p, way.shape);
+        way.panel = choose_panel(site, p, &way);
         try_simd(site, p, standard, way);
     }
     for (int i = 0; i < TW_COUNT(times); i++) {
@@ -278,6 +301,9 @@ static void alternatives_simd(tw_site *site, const tw_product *p, const simd_way
     way = *standard;
     way.row_dim = !way.row_dim;
     try_simd(site, p, standard, way);
+    for (way = *standard, way.panel = 0; way.panel <= 2 * PANEL;
+         way.panel = 2 * way.panel + (way.panel == 0))
+        try_simd(site, p, standard, way);
     way = *standard;
     way.place = !way.place;
     try_simd(site, p, standard, way);
