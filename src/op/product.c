@@ -367,8 +367,7 @@ static void product_slabs(tw_site *site, const tw_product *p, tw_tile_shape shap
 static void try_slabs(tw_site *site, const tw_product *p, tw_tile_shape shape, int64_t chunk,
                       int64_t slabs)
 {
-    const int64_t columns = (int64_t)shape.nv * tw_tile_of(site->caps, 1, 1).vw;
-    if (columns <= p->n.scale && shape.rows <= p->m.scale && slabs >= 1 && chunk >= 1)
+    if (slabs >= 1 && chunk >= 1)
         product_slabs(site, p, shape, (int)chunk, (int)slabs,
                       tw_site_alternative(site, TW_FAMILY_SIMD, "matmul_slabs:%dx%d:k%d:c%d",
                                           shape.rows, shape.nv, (int)slabs, (int)chunk));
@@ -388,10 +387,6 @@ static void products_slabs(tw_site *site, const tw_product *p)
     try_slabs(site, p, standard, chunk * 2, slabs);
     try_slabs(site, p, standard, chunk, slabs / 2);
     try_slabs(site, p, standard, chunk, slabs * 2);
-    tw_tile_shape shape;
-    for (int i = 0; tw_tile_trial(site->caps, i, &shape); i++)
-        if (shape.rows != standard.rows || shape.nv != standard.nv)
-            try_slabs(site, p, shape, chunk, slabs);
 }
 
 /* Whether the rows of both sides lie along the sum. */

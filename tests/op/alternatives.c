@@ -11,7 +11,6 @@ OP_TESTS("alternatives",
          /* products: columns in whole vectors, beyond them, and fewer; sums in slabs */
          ALL("matmul(a, b)", "a f32[37,70]; b f32[70,64]"),
          ALL("matmul(a, b)", "a f32[n,300]; b f32[300,10]"),
-         ALL("matmul(a, b)", "a f32[131,9]; b f32[9,85]"),
          ALL("matmul(a, b) transpose_a=yes", "a f32[8101,20]; b f32[8101,35]"),
          ALL("matmul(a, b) transpose_b=yes", "a f32[n,6,40]; b f32[n,48,40]"),
          ALL("dense units=33 act=relu", "x f32[n,20]"),
