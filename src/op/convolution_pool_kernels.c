@@ -79,19 +79,31 @@ static int pack_weight(tw_site *site, tw_candidate *candidate, const tw_convolut
     return packed;
 }
 
-static void dx_simd(tw_site *site, const tw_convolution_pool *p)
+/* Vectors of a part of a row of taps, output channels of a block, rows of windows of a band. */
+typedef struct dx_way {
+    int64_t part, block, band;
+} dx_way;
+
+/* A way whose parts have at most so many vectors, and whose weights are within so many bytes. */
+static dx_way dx_way_of(const tw_convolution_pool *p, int vw, int64_t most, int64_t bytes)
 {
     const tw_convolution *c = &p->convolution;
-    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_pool_dx_simd");
+    dx_way way = {.part = divisor(c->kw * c->ci / vw, most)};
+    way.block = divisor(c->co, TW_MAX(1, bytes / (way.part * vw * (int64_t)sizeof(float))));
+    way.band = TW_MIN(p->ph, tw_ceil_divide(BAND_WINDOWS, p->pw));
+    return way;
+}
+
+static void dx_simd(tw_site *site, const tw_convolution_pool *p, const dx_way *way,
+                    tw_candidate *candidate)
+{
+    const tw_convolution *c = &p->convolution;
     if (!candidate)
         return;
     const int vw = tw_tile_columns(site->caps, 1, true).vw;
-    const int64_t part = divisor(c->kw * c->ci / vw, PART), run = part * vw;
+    const int64_t part = way->part, block = way->block, band = way->band, run = part * vw;
     const tw_tile tile = {
         .vw = vw, .nv = (int)part, .width = (int)run, .blocks = c->kh * c->kw * c->ci / run};
-    const int64_t most = TW_MAX(1, WEIGHT_BYTES / (run * (int64_t)sizeof(float)));
-    const int64_t block = divisor(c->co, most),
-                  band = TW_MIN(p->ph, tw_ceil_divide(BAND_WINDOWS, p->pw));
     const int64_t wide = TW_MAX(c->w + c->pad[1], c->ow + c->kw - 1);
     const int64_t windows = band * p->pw, slices = SLICES * (int64_t)site->caps->units;
     const int w = pack_weight(site, candidate, c, &tile);
@@ -117,6 +129,28 @@ static void dx_simd(tw_site *site, const tw_convolution_pool *p)
     tw_launch_epilogue(site, l, (unsigned)vw);
 }
 
+static void try_dx(tw_site *site, const tw_convolution_pool *p, const dx_way *standard, dx_way way)
+{
+    way.band = TW_MAX(1, TW_MIN(way.band, p->ph));
+    if (way.part != standard->part || way.block != standard->block || way.band != standard->band)
+        dx_simd(site, p, &way,
+                tw_site_alternative(site, TW_FAMILY_SIMD, "convolution_pool_dx_simd:%dx%dx%d",
+                                    (int)way.part, (int)way.block, (int)way.band));
+}
+
+static void dx_ways(tw_site *site, const tw_convolution_pool *p)
+{
+    const int vw = tw_tile_columns(site->caps, 1, true).vw;
+    const dx_way standard = dx_way_of(p, vw, PART, WEIGHT_BYTES);
+    dx_simd(site, p, &standard,
+            tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_pool_dx_simd"));
+    try_dx(site, p, &standard, (dx_way){standard.part, standard.block, standard.band / 2});
+    try_dx(site, p, &standard, (dx_way){standard.part, standard.block, standard.band * 2});
+    try_dx(site, p, &standard, dx_way_of(p, vw, PART / 2, WEIGHT_BYTES));
+    try_dx(site, p, &standard, dx_way_of(p, vw, 2 * PART, WEIGHT_BYTES));
+    try_dx(site, p, &standard, dx_way_of(p, vw, PART, 2 * WEIGHT_BYTES));
+}
+
 static void dx_simt(tw_site *site, const tw_convolution_pool *p)
 {
     const tw_convolution *c = &p->convolution;
@@ -139,7 +173,7 @@ void tw_convolution_pool_dx_variants(tw_site *site)
 {
     tw_convolution_pool p;
     tw_convolution_pool_of(site->call, false, &p);
-    dx_simd(site, &p);
+    dx_ways(site, &p);
     dx_simt(site, &p);
 }
 
@@ -188,28 +222,31 @@ static int whole_x(tw_site *site, tw_candidate *candidate, const tw_convolution 
 
 static const int64_t no_pad[2] = {0, 0};
 
-static void dw_simd(tw_site *site, const tw_convolution_pool *p)
+/* Rows of taps of a pass, vectors of each; rows of windows of a band. */
+typedef struct dw_way {
+    int64_t rows, part, band;
+} dw_way;
+
+static void dw_simd(tw_site *site, const tw_convolution_pool *p, const dw_way *way,
+                    tw_candidate *candidate)
 {
     const tw_convolution *c = &p->convolution;
-    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_pool_dw_simd");
     if (!candidate)
         return;
     const int vw = tw_tile_columns(site->caps, 1, true).vw;
-    const int64_t run = c->kw * c->ci / vw, most = most_sums(site->caps);
-    const bool whole = c->kh * run <= most;
+    const int64_t band = way->band;
     const int slabs = tw_split(site->caps, 1, tw_dim_nominal(c->images));
     const int64_t taps = c->kh * c->kw * c->ci;
     tw_plane size;
     const int x = whole_x(site, candidate, c, &size);
-    const int64_t band = choose_band(p, size.w * c->ci * (int64_t)sizeof(float));
     const int part = tw_candidate_workspace(site, candidate, TW_F32, TW_DIM(slabs * taps * c->co),
                                             "partial sums");
     tw_launch *l =
         tw_candidate_launch(site, candidate, "convolution_pool_dw.cl", "convolution_pool_dw");
     define_pool(site, l, p, size, no_pad);
     tw_launch_define(site, l, "VW", vw);
-    tw_launch_define(site, l, "TY", whole ? c->kh : 1);
-    tw_launch_define(site, l, "P", whole ? run : divisor(run, most));
+    tw_launch_define(site, l, "TY", way->rows);
+    tw_launch_define(site, l, "P", way->part);
     tw_launch_define(site, l, "BAND", band);
     tw_launch_define(site, l, "SLABS", slabs);
     inputs_of_dw(site, l, x);
@@ -219,23 +256,59 @@ static void dw_simd(tw_site *site, const tw_convolution_pool *p)
     turn_slabs(site, candidate, part, slabs, vw, taps, c->co);
 }
 
-#define PATCHES_BYTES 16384 /* of a band's patches: in a first-level cache */
+static void try_dw(tw_site *site, const tw_convolution_pool *p, const dw_way *standard, dw_way way)
+{
+    way.band = TW_MAX(1, TW_MIN(way.band, p->ph));
+    if (way.rows != standard->rows || way.part != standard->part || way.band != standard->band)
+        dw_simd(site, p, &way,
+                tw_site_alternative(site, TW_FAMILY_SIMD, "convolution_pool_dw_simd:%dx%dx%d",
+                                    (int)way.rows, (int)way.part, (int)way.band));
+}
 
-static void dw_few_simd(tw_site *site, const tw_convolution_pool *p)
+static void dw_ways(tw_site *site, const tw_convolution_pool *p)
 {
     const tw_convolution *c = &p->convolution;
-    tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_pool_dw_few");
+    const int64_t run = c->kw * c->ci / tw_tile_columns(site->caps, 1, true).vw;
+    const int64_t most = most_sums(site->caps);
+    const int64_t row = (c->w + c->pad[1] + c->pad[3]) * c->ci * (int64_t)sizeof(float);
+    dw_way standard = {1, divisor(run, most), choose_band(p, row)};
+    if (c->kh * run <= most)
+        standard.rows = c->kh;
+    dw_simd(site, p, &standard,
+            tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_pool_dw_simd"));
+    try_dw(site, p, &standard, (dw_way){standard.rows, standard.part, standard.band / 2});
+    try_dw(site, p, &standard, (dw_way){standard.rows, standard.part, standard.band * 2});
+    try_dw(site, p, &standard, (dw_way){1, divisor(run, most / 2), standard.band});
+}
+
+#define PATCHES_BYTES 16384 /* of a band's patches: in a first-level cache */
+
+/* Output channels whose sums are kept, and rows of windows of a band. */
+typedef struct few_way {
+    int64_t block, band;
+} few_way;
+
+/* Numbers of the patches of a row of windows. */
+static int64_t patches_row(const tw_convolution_pool *p, int vw)
+{
+    const tw_convolution *c = &p->convolution;
+    return p->pw * TW_POOL_PIXELS * tw_ceil_divide(c->kh * c->kw * c->ci, vw) * vw;
+}
+
+static void dw_few_simd(tw_site *site, const tw_convolution_pool *p, const few_way *way,
+                        tw_candidate *candidate)
+{
+    const tw_convolution *c = &p->convolution;
     if (!candidate)
         return;
     const int vw = tw_tile_columns(site->caps, 1, true).vw;
     const int64_t taps = c->kh * c->kw * c->ci, vectors = tw_ceil_divide(taps, vw);
-    const int64_t row = p->pw * TW_POOL_PIXELS * vectors * vw;
-    const int64_t band = TW_MAX(1, TW_MIN(PATCHES_BYTES / (row * (int64_t)sizeof(float)), p->ph));
+    const int64_t band = way->band;
     const int slabs = tw_split(site->caps, 1, tw_dim_nominal(c->images));
     tw_plane size;
     const int x = whole_x(site, candidate, c, &size);
-    const int patches = tw_candidate_workspace(site, candidate, TW_F32,
-                                               TW_DIM(slabs * (band * row + vw)), "patches");
+    const int patches = tw_candidate_workspace(
+        site, candidate, TW_F32, TW_DIM(slabs * (band * patches_row(p, vw) + vw)), "patches");
     const int part = tw_candidate_workspace(site, candidate, TW_F32,
                                             TW_DIM(slabs * c->co * vectors * vw), "partial sums");
     tw_launch *l = tw_candidate_launch(site, candidate, "convolution_pool_dw_few.cl",
@@ -243,7 +316,7 @@ static void dw_few_simd(tw_site *site, const tw_convolution_pool *p)
     define_pool(site, l, p, size, no_pad);
     tw_launch_define(site, l, "VW", vw);
     tw_launch_define(site, l, "V", vectors);
-    tw_launch_define(site, l, "CB", divisor(c->co, TW_MAX(1, most_sums(site->caps) / vectors)));
+    tw_launch_define(site, l, "CB", way->block);
     tw_launch_define(site, l, "BAND", band);
     tw_launch_define(site, l, "SLABS", slabs);
     inputs_of_dw(site, l, x);
@@ -251,6 +324,33 @@ static void dw_few_simd(tw_site *site, const tw_convolution_pool *p)
     tw_launch_out(site, l, "part", part, TW_F32);
     tw_launch_global(l, 0, TW_DIM(slabs), 1, 1);
     turn_slabs(site, candidate, part, slabs, vw, taps, c->co);
+}
+
+static void try_few(tw_site *site, const tw_convolution_pool *p, const few_way *standard,
+                    few_way way)
+{
+    way.band = TW_MAX(1, TW_MIN(way.band, p->ph));
+    if (way.block != standard->block || way.band != standard->band)
+        dw_few_simd(site, p, &way,
+                    tw_site_alternative(site, TW_FAMILY_SIMD, "convolution_pool_dw_few:%dx%d",
+                                        (int)way.block, (int)way.band));
+}
+
+static void dw_few_ways(tw_site *site, const tw_convolution_pool *p)
+{
+    const tw_convolution *c = &p->convolution;
+    const int vw = tw_tile_columns(site->caps, 1, true).vw;
+    const int64_t vectors = tw_ceil_divide(c->kh * c->kw * c->ci, vw);
+    const int64_t rows = PATCHES_BYTES / (patches_row(p, vw) * (int64_t)sizeof(float));
+    const few_way standard = {divisor(c->co, TW_MAX(1, most_sums(site->caps) / vectors)),
+                              TW_MAX(1, TW_MIN(rows, p->ph))};
+    dw_few_simd(site, p, &standard,
+                tw_site_candidate(site, TW_FAMILY_SIMD, "convolution_pool_dw_few"));
+    try_few(site, p, &standard, (few_way){standard.block, standard.band / 2});
+    try_few(site, p, &standard, (few_way){standard.block, standard.band * 2});
+    try_few(site, p, &standard,
+            (few_way){divisor(c->co, TW_MAX(1, standard.block / 2)), standard.band});
+    try_few(site, p, &standard, (few_way){divisor(c->co, 2 * standard.block), standard.band});
 }
 
 static void dw_simt(tw_site *site, const tw_convolution_pool *p)
@@ -281,8 +381,8 @@ void tw_convolution_pool_dw_variants(tw_site *site)
     tw_convolution_pool p;
     tw_convolution_pool_of(site->call, true, &p);
     if (tw_convolution_pool_few(&p.convolution))
-        dw_few_simd(site, &p);
+        dw_few_ways(site, &p);
     else
-        dw_simd(site, &p);
+        dw_ways(site, &p);
     dw_simt(site, &p);
 }

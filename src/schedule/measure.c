@@ -6,7 +6,7 @@
 // can only slow a pass down. Who is much slower after the first passes leaves; the winner of the
 // others must be faster than the standard candidate once more, in passes of their own, because the
 // best of many is partly luck.
-#include "schedule/schedule.h"
+#include "schedule/trial.h"
 #include <math.h>
 
 #define SCREENING 3    /* passes of all, */
@@ -177,9 +177,8 @@ static void place_all(bout *b, bool workspaces)
     }
 }
 
-/* Random numbers from -1 to 1, and 0 and 1 for whole ones: indices and labels that any table has.
- */
-static void fill_tensor(const tw_tensor *tensor, char *target)
+/* Random numbers from -1 to 1, and whole ones below `below`. */
+static void fill_tensor(const tw_tensor *tensor, double below, char *target)
 {
     enum { BLOCK = 1024 };
     double values[BLOCK];
@@ -189,7 +188,7 @@ static void fill_tensor(const tw_tensor *tensor, char *target)
     for (int i = 0; i < BLOCK; i++) {
         state = state * 1664525u + 1013904223u; /* Numerical Recipes' */
         values[i] = (double)(state >> 8) / 8388608.0 - 1.0;
-        whole[i] = (int32_t)(state >> 31);
+        whole[i] = (int32_t)((double)(state >> 8) / 16777216.0 * below);
     }
     for (uint64_t at = 0; at < tensor->bytes; at += BLOCK * size) {
         const int64_t count = (int64_t)TW_MIN(BLOCK, (tensor->bytes - at) / size);
@@ -208,9 +207,12 @@ static tw_status fill(bout *b, tw_error *error)
     char *image = tw_calloc(b->runner.context, (size_t)b->bytes, 1);
     if (!image)
         return tw_fail_memory(error);
-    for (int id = 0; id < b->runner.recipe->n_tensors; id++)
+    for (int id = 0; id < b->runner.recipe->n_tensors; id++) {
+        const tw_tensor *tensor = &b->runner.recipe->tensor[id];
         if (b->offset[id] && b->offset[id] < b->shared)
-            fill_tensor(&b->runner.recipe->tensor[id], image + b->offset[id]);
+            fill_tensor(tensor, tw_trial_whole_below(tensor->type, tw_trial_range(b->stage, id)),
+                        image + b->offset[id]);
+    }
     tw_status status = b->runner.backend->write(b->runner.compute, b->buffer, 0, b->bytes, image, 0,
                                                 NULL, NULL, error);
     const tw_status finished = b->runner.backend->finish(b->runner.compute, error);

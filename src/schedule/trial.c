@@ -14,22 +14,32 @@
 
 /* ---- what a trial touches ---- */
 
-static tw_trial_tensor *touch(tw_trial *trial, int id)
-{
-    if (trial->place[id] < 0) {
-        const tw_tensor *tensor = &trial->runner->recipe->tensor[id];
-        trial->place[id] = trial->n_tensors;
-        trial->tensor[trial->n_tensors++] =
-            (tw_trial_tensor){.id = id, .type = tensor->type, .range = INFINITY};
-    }
-    return &trial->tensor[trial->place[id]];
-}
-
 /* What the operator says of a reference's input. */
 static double range_of(const tw_stage *stage, const tw_reference *reference, int input)
 {
     const tw_call *call = stage->anchor;
     return call && reference->data == call && call->op->range ? call->op->range(call, input) : 1.0;
+}
+
+double tw_trial_range(const tw_stage *stage, int id)
+{
+    double range = INFINITY;
+    for (int r = 0; r < stage->n_references; r++)
+        for (int i = 0; i < stage->reference[r].n_in; i++)
+            if (stage->reference[r].in[i] == id)
+                range = TW_MIN(range, range_of(stage, &stage->reference[r], i));
+    return isinf(range) ? 1.0 : range;
+}
+
+static tw_trial_tensor *touch(tw_trial *trial, int id)
+{
+    if (trial->place[id] < 0) {
+        const tw_tensor *tensor = &trial->runner->recipe->tensor[id];
+        trial->place[id] = trial->n_tensors;
+        trial->tensor[trial->n_tensors++] = (tw_trial_tensor){
+            .id = id, .type = tensor->type, .range = tw_trial_range(trial->stage, id)};
+    }
+    return &trial->tensor[trial->place[id]];
 }
 
 static void touch_references(tw_trial *trial)
@@ -41,7 +51,6 @@ static void touch_references(tw_trial *trial)
                 tw_trial_tensor *tensor = touch(trial, reference->in[i]);
                 tensor->host = true;
                 tensor->given |= !tensor->made;
-                tensor->range = TW_MIN(tensor->range, range_of(trial->stage, reference, i));
             }
         for (int i = 0; i < reference->n_out; i++)
             if (reference->out[i] >= 0) {
@@ -170,18 +179,16 @@ tw_status tw_trial_plan(tw_trial *trial, bool *too_large, tw_error *error)
 
 /* ---- numbers ---- */
 
-/* Whole numbers stay below this. A label or an index of which nothing is said is valid in anything
- * that has two classes or rows. */
-static double whole_below(const tw_trial_tensor *tensor)
+double tw_trial_whole_below(tw_type type, double range)
 {
-    const double most = tensor->type == TW_I32 ? INT32_MAX : tensor->type == TW_U8 ? 256.0 : 2.0;
-    return TW_MAX(2.0, TW_MIN(tensor->range, most));
+    const double most = type == TW_I32 ? INT32_MAX : type == TW_U8 ? 256.0 : 2.0;
+    return TW_MAX(2.0, TW_MIN(range, most));
 }
 
 static void fill_given(const tw_trial *trial, const tw_trial_tensor *tensor, int number)
 {
     const uint32_t key[2] = {(uint32_t)trial->key, (uint32_t)(trial->key >> 32)};
-    const double whole = whole_below(tensor);
+    const double whole = tw_trial_whole_below(tensor->type, tensor->range);
     uint32_t word[4];
     for (int64_t i = 0; i < tensor->count; i++) {
         if (i % 4 == 0) {

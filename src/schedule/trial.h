@@ -40,6 +40,12 @@ typedef struct tw_trial {
 } tw_trial;
 
 /* ---- trial.c ---- */
+/* The least that operators of the stage say of the tensor, where their references read it
+ * (tw_operator.range); 1 where nothing is said. */
+double tw_trial_range(const tw_stage *stage, int id);
+/* Whole numbers of that range stay below this. A label or an index of which nothing is said is
+ * valid in anything that has two classes or rows. */
+double tw_trial_whole_below(tw_type type, double range);
 /* Fills in what the trial of its stage's candidate is made of, and allocates it. *too_large: it is
  * not to be tried. Errors: MEMORY, DEVICE_MEMORY. */
 tw_status tw_trial_plan(tw_trial *trial, bool *too_large, tw_error *error);
