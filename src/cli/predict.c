@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// thalweg predict: a node's values over a data set, as an NPY file, a picture or lines of numbers.
+// thalweg predict: a node's values over a data set, as an NPY or CSV file, a picture or lines of
+// numbers.
 #include <stdlib.h>
 #include <string.h>
 
+#include "csv_file.h"
 #include "generate.h"
 #include "images.h"
 #include "npy.h"
@@ -15,7 +17,9 @@ typedef struct prediction {
     tw_array shape; /* of the node, the batch at its maximum */
     int64_t row;    /* elements a sample */
     char *values;
-    npy_writer out;
+    bool csv; /* which of both is written */
+    npy_writer npy;
+    csv_writer table;
 } prediction;
 
 static int measure(prediction *p, const char *node, int64_t batch)
@@ -70,23 +74,18 @@ static int open_plan(prediction *p, cli_session *session)
     return code;
 }
 
-static double element(const prediction *p, int64_t at)
-{
-    switch (p->shape.type) {
-    case TW_F32:
-        return (double)((const float *)(const void *)p->values)[at];
-    case TW_I32:
-        return (double)((const int32_t *)(const void *)p->values)[at];
-    default:
-        return (double)((const unsigned char *)p->values)[at];
-    }
-}
-
 static void print_rows(const prediction *p, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < p->row; k++)
-            printf("%.6g%c", element(p, i * p->row + k), k + 1 < p->row ? ',' : '\n');
+            printf("%.6g%c", csv_number(p->shape.type, p->values, i * p->row + k),
+                   k + 1 < p->row ? ',' : '\n');
+}
+
+static int append(prediction *p, int64_t elements)
+{
+    return p->csv ? csv_append(&p->table, p->values, elements)
+                  : npy_append(&p->npy, p->values, elements);
 }
 
 /* The next batch of the data, or of nothing where the node needs none. */
@@ -119,33 +118,68 @@ static int predict(prediction *p)
             return cli_error(&error, NULL);
         if (!p->args->out)
             print_rows(p, n);
-        else if (npy_append(&p->out, p->values, n * p->row) != CLI_DONE)
+        else if (append(p, n * p->row) != CLI_DONE)
             return CLI_FAILED;
     }
     return CLI_DONE;
 }
 
-static int write_all(prediction *p)
+static int write_npy(prediction *p)
 {
-    if (!p->args->out) {
-        if (p->shape.type == TW_F16 || p->shape.type == TW_BF16)
-            return cli_fail(CLI_USAGE, "values of type %s are not printed: give --out Y.npy",
-                            tw_type_name(p->shape.type));
-        return predict(p);
-    }
-    int code = npy_begin(&p->out, p->args->out, &p->shape, p->inputs.samples);
+    int code = npy_begin(&p->npy, p->args->out, &p->shape, p->inputs.samples);
     if (code == CLI_DONE)
         code = predict(p);
     if (code == CLI_DONE)
-        code = npy_end(&p->out);
-    npy_abort(&p->out);
+        code = npy_end(&p->npy);
+    npy_abort(&p->npy);
     return code;
+}
+
+static int write_csv(prediction *p)
+{
+    int code = csv_begin(&p->table, p->args->out, first_node(p->args), p->shape.type, p->row);
+    if (code == CLI_DONE)
+        code = predict(p);
+    if (code == CLI_DONE)
+        code = csv_end(&p->table);
+    csv_abort(&p->table);
+    return code;
+}
+
+/* What is behind the last dot of a file's name, with it; "" for a name without one. */
+static const char *ending(const char *path)
+{
+    const char *folder = strrchr(path, '/'), *dot = strrchr(folder ? folder : path, '.');
+    return dot ? dot : "";
+}
+
+static int write_all(prediction *p)
+{
+    p->csv = p->args->out && strcmp(ending(p->args->out), ".csv") == 0;
+    if (p->args->out && !p->csv)
+        return write_npy(p);
+    if (!csv_has(p->shape.type))
+        return cli_fail(CLI_USAGE, "values of type %s are not written as text: give --out Y.npy",
+                        tw_type_name(p->shape.type));
+    return p->csv ? write_csv(p) : predict(p);
 }
 
 static bool is_picture(const cli_args *args)
 {
-    const size_t length = args->out ? strlen(args->out) : 0;
-    return args->images || (length > 4 && strcmp(args->out + length - 4, ".png") == 0);
+    return args->images || (args->out && strcmp(ending(args->out), ".png") == 0);
+}
+
+/* What is to be written is told by the name's ending; a name without one, such as a pipe's, is of
+ * an NPY file. */
+static int check_ending(const cli_args *args)
+{
+    const char *end = args->out ? ending(args->out) : "";
+    if (!*end || is_picture(args) || strcmp(end, ".npy") == 0 || strcmp(end, ".csv") == 0)
+        return CLI_DONE;
+    return cli_fail(CLI_USAGE,
+                    "--out %s: a name that ends in %s says nothing of what to write: .npy and .csv "
+                    "are numbers, .png is a picture",
+                    args->out, end);
 }
 
 /* The values as a grid of pictures. */
@@ -193,6 +227,8 @@ static int check(const cli_args *args)
         return cli_fail(CLI_FAILED,
                         "--out %s is a folder: give the name of a file, such as %s/y.npy",
                         args->out, args->out);
+    if (check_ending(args) != CLI_DONE)
+        return CLI_USAGE;
     if (args->images && args->node)
         return cli_fail(CLI_USAGE, "give --images or --node, not both");
     if (args->images && !args->out)
@@ -222,7 +258,7 @@ static const cli_option options[] = {
     {"--data", CLI_TEXT, offsetof(cli_args, data), "SPEC", "what to predict for"},
     {"--samples", CLI_COUNT, offsetof(cli_args, samples), "COUNT",
      "the data's first COUNT alone; without --data, as many of a model that needs none"},
-    {"--out", CLI_TEXT, offsetof(cli_args, out), "Y.npy|Y.png",
+    {"--out", CLI_TEXT, offsetof(cli_args, out), "Y.npy|Y.csv|Y.png",
      "where to write (default: numbers on the screen, a line a sample)"},
     {"--node", CLI_TEXT, offsetof(cli_args, node), "NAME", "node to compute (default prediction)"},
     CLI_OPTION_IMAGES("these nodes' values, rows in turn, as the picture --out FILE.png"),
