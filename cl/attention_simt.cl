@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention for GPUs: as cl/attention.cl, with one work-item for each query (PASS 0: y and lse; PASS 1: dq and delta) or
-// each key (PASS 2: dk and dv), which keeps its row and its sums to itself. A group of GROUP of them shares tiles of TILE
-// rows of the other side in local memory. Tiles that are all hidden are skipped: by CAUSAL, and by masks that are the
+// Attention for GPUs: as for CPUs, with one work-item for each query (PASS 0: y and lse; PASS 1: dq and delta) or
+// each key (PASS 2: dk and dv), which keeps its row and its sums to itself. A group of GROUP of them shares tiles of
+// TILE rows of the other side in local memory. Tiles that are all hidden are skipped: by CAUSAL, and by masks that are the
 // same for all queries.
 #define ROW_OF(length, place, width) (((image * (length) + (place)) * HEADS + head) * (width))
 #define OWN (PASS == 2 ? KEYS : QUERIES)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Candidates for attention and its gradient (cl/attention.cl, cl/attention_simt.cl).
+// Candidates for attention and its gradient (cl/attention*.cl).
 #include "op/attention.h"
 #include "op/tile.h"
 #include <inttypes.h>
@@ -58,17 +58,18 @@ static void define_tiles(tw_site *site, tw_launch *l, const tiles *t)
     define_columns(site, l, "ROWS_DV", "NV_DV", t->value_padded / t->wide);
 }
 
-/* Floats of a group's scratch; as in cl/attention.cl. */
-static int64_t scratch_floats(const tiles *t, const tw_attention *s, int pass)
+/* Floats of a group's scratch; as in cl/attention.cl, or in the gradient's
+ * cl/parts/attention_dx.cl. */
+static int64_t scratch_floats(const tiles *t, const tw_attention *s, bool gradient)
 {
     const int64_t scores = t->queries * t->keys;
     int64_t count = s->width * t->queries + t->keys * (t->padded + t->value_padded) + scores;
-    if (pass == 0)
-        count += 3 * t->queries + t->queries * t->value_padded;
-    else
+    if (gradient)
         count += 2 * t->queries + s->value_width * t->queries + scores +
                  2 * t->queries * t->padded + t->queries * t->value_padded +
                  t->keys * (t->padded + t->value_padded);
+    else
+        count += 3 * t->queries + t->queries * t->value_padded;
     return round_up(count + (s->dropout > 0 ? scores : 0), 16);
 }
 
@@ -173,26 +174,25 @@ static void keys_results(tw_site *site, tw_launch *l, const tw_attention *s, int
 
 /* ---- simd ---- */
 
-/* A launch for a pass over `units` pieces of work, each group's share in turn. */
+/* A launch of NAME.cl, whose groups take their shares in turn. */
 static tw_launch *simd_launch(tw_site *site, tw_candidate *candidate, const tw_attention *s,
-                              const tiles *t, int pass)
+                              const tiles *t, const char *file, const char *entry)
 {
-    tw_launch *l = tw_candidate_launch(site, candidate, "attention.cl", "attention");
+    tw_launch *l = tw_candidate_launch(site, candidate, file, entry);
     const int slices = SLICES_UNIT * site->caps->units;
     if (!l)
         return NULL;
     define_sizes(site, l, s);
     define_tiles(site, l, t);
-    tw_launch_define(site, l, "PASS", pass);
     tw_launch_define(site, l, "SLICES", slices);
     tw_launch_global(l, 0, TW_DIM(slices), 1, 1);
     return l;
 }
 
 static int scratch_of(tw_site *site, tw_candidate *candidate, const tw_attention *s, const tiles *t,
-                      int pass)
+                      bool gradient)
 {
-    const int64_t floats = scratch_floats(t, s, pass) * SLICES_UNIT * site->caps->units;
+    const int64_t floats = scratch_floats(t, s, gradient) * SLICES_UNIT * site->caps->units;
     return tw_candidate_workspace(site, candidate, TW_F32, TW_DIM(floats), "scratch");
 }
 
@@ -200,8 +200,8 @@ static void forward_simd(tw_site *site, const tw_attention *s)
 {
     const tiles t = choose_tiles(site, s);
     tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "attention_simd");
-    const int scratch = scratch_of(site, candidate, s, &t, 0);
-    tw_launch *l = simd_launch(site, candidate, s, &t, 0);
+    const int scratch = scratch_of(site, candidate, s, &t, false);
+    tw_launch *l = simd_launch(site, candidate, s, &t, "attention.cl", "attention");
     if (!l)
         return;
     forward_inputs(site, l);
@@ -209,13 +209,13 @@ static void forward_simd(tw_site *site, const tw_attention *s)
     forward_results(site, l, s);
 }
 
-/* Everything in one pass, a head at a time. */
+/* All of it, a head at a time. */
 static void dx_heads_simd(tw_site *site, const tw_attention *s)
 {
     const tiles t = choose_tiles(site, s);
     tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "attention_dx_heads");
-    const int scratch = scratch_of(site, candidate, s, &t, 3);
-    tw_launch *l = simd_launch(site, candidate, s, &t, 3);
+    const int scratch = scratch_of(site, candidate, s, &t, true);
+    tw_launch *l = simd_launch(site, candidate, s, &t, "attention_dx.cl", "attention_dx");
     if (!l)
         return;
     dx_inputs(site, l, true);
@@ -226,20 +226,21 @@ static void dx_heads_simd(tw_site *site, const tw_attention *s)
     seed(site, l, s);
 }
 
-/* A pass for dq, then one for dk and dv. */
+/* dq by tiles of queries, then dk and dv by tiles of keys. */
 static void dx_tiles_simd(tw_site *site, const tw_attention *s)
 {
     const tiles t = choose_tiles(site, s);
     tw_candidate *candidate = tw_site_candidate(site, TW_FAMILY_SIMD, "attention_dx_tiles");
-    const int scratch = scratch_of(site, candidate, s, &t, 1);
+    const int scratch = scratch_of(site, candidate, s, &t, true);
     const int delta = delta_of(site, candidate, s);
-    tw_launch *l = simd_launch(site, candidate, s, &t, 1);
+    tw_launch *l = simd_launch(site, candidate, s, &t, "attention_dq.cl", "attention_dq");
     if (!l)
         return;
     dx_inputs(site, l, true);
     tw_launch_out(site, l, "scratch", scratch, TW_F32);
     queries_results(site, l, s, delta);
-    if (!keys_wanted(site) || !(l = simd_launch(site, candidate, s, &t, 2)))
+    if (!keys_wanted(site) ||
+        !(l = simd_launch(site, candidate, s, &t, "attention_dkv.cl", "attention_dkv")))
         return;
     dx_inputs(site, l, false);
     tw_launch_out(site, l, "scratch", scratch, TW_F32);
