@@ -69,13 +69,11 @@ TW_ENTRY KERNEL(softmax_short)(TW_N, SHORT_INPUTS EPILOGUE_PARAMS)
                 TILE_UNROLL for (int k = 0; k < half_size; k++) v[k] = LARGER(v[k], v[k + half_size]);
             high = LARGER(high, v[0]);
         }
-        TW_ROLLED
-        for (int k = 0; k < 16 * AXIS; k += 16)
-            TW_PREFETCH(logits, (base + 32) * AXIS + k);
         float16 sum = 0.0f, all = 0.0f;
         TW_ROLLED
         for (int c = 0; c < AXIS; c++) {
             const float16 e = TW_EXP(16, x[c] - high);
+            TW_PREFETCH(logits, (base + 32) * AXIS + 16 * c);
 #if FORM != 2
             x[c] = LOG ? x[c] - high : e;
 #elif SMOOTHED
