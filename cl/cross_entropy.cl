@@ -113,6 +113,7 @@ TW_ENTRY KERNEL(cross_entropy)(TW_N, LOSS_INPUTS EPILOGUE_PARAMS)
         }
 #if HAS_TAIL
         const float16 end_exp = LOSS_EXP_OF(16, end_logits, 0.0f);
+        vstore16(end_exp, 0, kept + WHOLE);
         sum16 += select((float16)0.0f, end_exp, LANES_BELOW(TAIL));
 #endif
         const float sum = tw_total(sum16);
@@ -131,14 +132,10 @@ TW_ENTRY KERNEL(cross_entropy)(TW_N, LOSS_INPUTS EPILOGUE_PARAMS)
 #if DENSE
         LOSS_SUM(labels, LOSS_LABEL)
         const float scale = labels / sum;
-#define LOSS_RESULT(W, i) ((LOSS_EXP(W, i) * scale - LOSS_LABEL(W, i)) * d)
-#define LOSS_KEPT(e, i) (((e) * scale - LOSS_LABEL(16, i)) * d)
-#define LOSS_END(e) (((e) * scale - LOSS_LABEL_OF(16, 0.0f, end_label)) * d)
+#define LOSS_RESULT(W, e, i) (((e) * scale - LOSS_LABEL(W, i)) * d)
 #else
         const float scale = 1.0f / sum;
-#define LOSS_RESULT(W, i) ((LOSS_EXP(W, i) * scale - LOSS_PLACE(W, i)) * d)
-#define LOSS_KEPT(e, i) (((e) * scale - LOSS_PLACE(16, i)) * d)
-#define LOSS_END(e) LOSS_KEPT(e, whole)
+#define LOSS_RESULT(W, e, i) (((e) * scale - LOSS_PLACE(W, i)) * d)
 #define LOSS_PLACE(W, i) TW_CAT(LOSS_PLACE_, W)(i)
 #define LOSS_PLACE_1(i) ((i) == chosen ? 1.0f - SMOOTHING + SMOOTHING / AXIS : SMOOTHING / AXIS)
 #define LOSS_PLACE_16(i)                                                                           \
@@ -147,24 +144,16 @@ TW_ENTRY KERNEL(cross_entropy)(TW_N, LOSS_INPUTS EPILOGUE_PARAMS)
 #endif
 #if LOCAL > 1
         for (int i = from + item; i < to; i += LOCAL)
-            EPILOGUE(1, LOSS_RESULT(1, i), i, i - from);
+            EPILOGUE(1, LOSS_RESULT(1, LOSS_EXP(1, i), i), i, i - from);
 #else
 #if KEEP
-        for (int i = 0; i < WHOLE; i += 16)
-            EPILOGUE(16, LOSS_KEPT(vload16(0, kept + i), from + i), from + i, i);
+#define LOSS_AT(W, i) LOSS_RESULT(W, TW_CAT(LOSS_KEPT_, W)(i), from + (i))
+#define LOSS_KEPT_1(i) kept[i]
+#define LOSS_KEPT_16(i) vload16(0, kept + (i))
 #else
-        for (int i = from; i < whole; i += 16)
-            EPILOGUE(16, LOSS_RESULT(16, i), i, i - from);
-#if HAS_TAIL
-        const float16 end_exp = LOSS_EXP_OF(16, end_logits, 0.0f);
+#define LOSS_AT(W, i) LOSS_RESULT(W, LOSS_EXP(W, from + (i)), from + (i))
 #endif
-#endif
-#if HAS_TAIL
-        float lane[16];
-        vstore16(LOSS_END(end_exp), 0, lane);
-        for (int k = 0; k < TAIL; k++)
-            EPILOGUE(1, lane[k], whole + k, WHOLE + k);
-#endif
+        ROW_PUT(LOSS_AT, from, AXIS)
 #endif
 #else
         const float log_sum = high + TW_LOG(1, sum);

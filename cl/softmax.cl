@@ -39,22 +39,21 @@
 #if FORM == 1
 // The end of a row goes through vectors as well, whose further lanes count for nothing. KEEP: what exp gave is kept in
 // private memory, so that it is computed once.
-#if KEEP
-#define SOFTMAX_KEPT(i) vload16(0, kept + (i))
-#else
-#define SOFTMAX_KEPT(i) SOFTMAX_TERM(16, from + (i))
-#endif
 #define WHOLE (AXIS & ~15)
 #define TAIL (AXIS & 15)
+#if GRADIENT
+#define SOFTMAX_AT(W, i) SOFTMAX_RESULT(W, from + (i))
+#elif LOG
+#define SOFTMAX_AT(W, i) (LOAD(W, x, from + (i)) - high - log_sum)
+#elif KEEP
+#define SOFTMAX_AT(W, i) (TW_CAT(SOFTMAX_KEPT_, W)(i) * factor)
+#define SOFTMAX_KEPT_1(i) kept[i]
+#define SOFTMAX_KEPT_16(i) vload16(0, kept + (i))
+#else
+#define SOFTMAX_AT(W, i) (SOFTMAX_TERM(W, from + (i)) * factor)
+#endif
 #if HAS_TAIL
 #define SOFTMAX_END(name, i) LOAD_END(name##_end, name, i, OUTER *AXIS)
-#define SOFTMAX_PUT(v, i, column)                                                                  \
-    {                                                                                              \
-        float lane[16];                                                                            \
-        vstore16(v, 0, lane);                                                                      \
-        for (int k = 0; k < TAIL; k++)                                                             \
-            EPILOGUE(1, lane[k], (i) + k, (column) + k);                                           \
-    }
 #endif
 
 TW_ENTRY KERNEL(softmax)(TW_N, SOFTMAX_INPUTS EPILOGUE_PARAMS)
@@ -76,11 +75,6 @@ TW_ENTRY KERNEL(softmax)(TW_N, SOFTMAX_INPUTS EPILOGUE_PARAMS)
         sum16 += select((float16)0.0f, SOFTMAX_TERM_OF(dy_end, y_end), LANES_BELOW(TAIL));
 #endif
         const float sum = tw_total(sum16);
-        for (int i = from; i < whole; i += 16)
-            EPILOGUE(16, SOFTMAX_RESULT(16, i), i, i - from);
-#if HAS_TAIL
-        SOFTMAX_PUT(SOFTMAX_RESULT_OF(16, dy_end, y_end), whole, WHOLE)
-#endif
 #else
         float16 high16 = -INFINITY;
         for (int i = from; i < whole; i += 16)
@@ -100,25 +94,19 @@ TW_ENTRY KERNEL(softmax)(TW_N, SOFTMAX_INPUTS EPILOGUE_PARAMS)
         }
 #if HAS_TAIL
         const float16 end_term = TW_EXP(16, x_end - high);
+#if KEEP
+        vstore16(end_term, 0, kept + WHOLE);
+#endif
         sum16 += select((float16)0.0f, end_term, LANES_BELOW(TAIL));
 #endif
         const float sum = tw_total(sum16);
 #if LOG
         const float log_sum = TW_LOG(1, sum);
-        for (int i = from; i < whole; i += 16)
-            EPILOGUE(16, LOAD(16, x, i) - high - log_sum, i, i - from);
-#if HAS_TAIL
-        SOFTMAX_PUT(x_end - high - log_sum, whole, WHOLE)
-#endif
 #else
         const float factor = 1.0f / sum;
-        for (int i = 0; i < WHOLE; i += 16)
-            EPILOGUE(16, SOFTMAX_KEPT(i) * factor, from + i, i);
-#if HAS_TAIL
-        SOFTMAX_PUT(end_term * factor, whole, WHOLE)
 #endif
 #endif
-#endif
+        ROW_PUT(SOFTMAX_AT, from, AXIS)
     }
 }
 #elif FORM == 2

@@ -245,3 +245,22 @@ TW_STREAM_WIDTH(16)
         v = vload16(0, v##_lane);                                                                                     \
     }
 #define LANES_BELOW(count) ((int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) < (int16)(count))
+
+// EPILOGUE of the elements VALUE(W, i), i from 0 to `count` - 1, of a row that begins at element `from`: vectors at whole lines,
+// so that of a result which is written past the caches only the lines that two rows share are not, and single elements before
+// and behind them. HAS_TAIL: `count` may be no multiple of 16; else all rows begin at whole lines.
+#define ROW_PUT(VALUE, from, count) TW_CAT(ROW_PUT_, HAS_TAIL)(VALUE, from, count)
+#define ROW_PUT_0(VALUE, from, count)                                                                                 \
+    for (int row_i = 0; row_i < (count); row_i += 16)                                                                 \
+        EPILOGUE(16, VALUE(16, row_i), (from) + row_i, row_i);
+#define ROW_PUT_1(VALUE, from, count)                                                                                 \
+    {                                                                                                                 \
+        const int row_lead = min(-(from)&15, count), row_body = ((count)-row_lead) & ~15;                             \
+        for (int row_i = row_lead; row_i < row_lead + row_body; row_i += 16)                                          \
+            EPILOGUE(16, VALUE(16, row_i), (from) + row_i, row_i);                                                    \
+        TW_ROLLED                                                                                                     \
+        for (int row_k = 0; row_k < (count)-row_body; row_k++) {                                                      \
+            const int row_i = row_k < row_lead ? row_k : row_k + row_body;                                            \
+            EPILOGUE(1, VALUE(1, row_i), (from) + row_i, row_i);                                                      \
+        }                                                                                                             \
+    }

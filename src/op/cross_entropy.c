@@ -161,7 +161,7 @@ static void define_way(tw_site *site, tw_launch *launch, tw_dim rows, tw_dim axi
         tw_launch_define(site, launch, "ACROSS",
                          tw_expr_linear(site->epilogue) || tw_dim_equal(last, rows));
     } else {
-        const int64_t chunk = TW_MAX(1, 1024 / TW_MAX(1, tw_dim_nominal(axis)));
+        const int64_t chunk = TW_MAX(1, 4096 / TW_MAX(1, tw_dim_nominal(axis)));
         tw_launch_define(site, launch, "CHUNK", chunk);
         tw_launch_global(launch, 0, rows, simt ? 1 : chunk, simt ? SIMT_LOCAL : 1);
         tw_launch_define(site, launch, "GRADIENT", gradient);
@@ -207,6 +207,11 @@ static double loss_range(const tw_call *call, int input)
                                          : 1.0;
 }
 
+static tw_dim loss_dx_run(const tw_call *call)
+{
+    return tw_rows_run(&call->result[0]->shape);
+}
+
 static double loss_cost(const tw_call *call, int64_t n)
 {
     return 8.0 * (double)tw_dim_at(tw_shape_count(&call->input[0]->shape), n);
@@ -236,6 +241,7 @@ static const tw_operator softmax_cross_entropy_dx = {
     .flags = TW_OP_EPILOGUE | TW_OP_INTERNAL,
     .infer = loss_dx_infer,
     .host = loss_dx_host,
+    .run = loss_dx_run,
     .cost = loss_cost,
     .range = loss_range,
     .variants = loss_variants,

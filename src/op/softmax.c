@@ -7,6 +7,7 @@
 #include <math.h>
 
 #define SIMT_LOCAL 64
+#define LONG_ROW 256   /* elements of a row that is written in whole lines but for its ends */
 #define MOST_KEPT 4096 /* elements of a row that a work-item keeps to itself (simd): 16 KiB */
 #define SHORT_LEAST 4  /* elements of a row from which 16 rows go together (simd), and ... */
 #define SHORT_MOST 64  /* up to which */
@@ -189,7 +190,7 @@ static void softmax_variants(tw_site *site)
     if (along && site->call->n_inputs == 1 && tw_rows_short(site, c.axis))
         short_candidate(site, c);
     if (along) {
-        const int64_t chunk = TW_MAX(1, 1024 / TW_MAX(1, tw_dim_nominal(c.axis)));
+        const int64_t chunk = TW_MAX(1, 4096 / TW_MAX(1, tw_dim_nominal(c.axis)));
         launch = softmax_launch(site, TW_FAMILY_SIMD, "softmax_rows", 1);
         tw_launch_define(site, launch, "CHUNK", chunk);
         tw_launch_define(site, launch, "HAS_TAIL", tw_has_tail(c.axis));
@@ -209,6 +210,19 @@ static void softmax_variants(tw_site *site)
     tw_launch_epilogue(site, launch, 1);
 }
 
+tw_dim tw_rows_run(const tw_shape *shape)
+{
+    const tw_dim row = tw_last_dim(shape);
+    return tw_dim_fixed(row) && row.scale >= LONG_ROW ? tw_shape_count(shape) : row;
+}
+
+static tw_dim softmax_run(const tw_call *call)
+{
+    const tw_shape *shape = &call->result[0]->shape;
+    const bool along = tw_axis_checked(call, "axis", shape->rank) == shape->rank - 1;
+    return along ? tw_rows_run(shape) : tw_last_dim(shape);
+}
+
 static double softmax_cost(const tw_call *call, int64_t n)
 {
     return 8.0 * (double)tw_dim_at(tw_shape_count(&call->input[0]->shape), n);
@@ -224,6 +238,7 @@ static double softmax_cost(const tw_call *call, int64_t n)
                                          .infer = softmax_infer,                                   \
                                          .grad = grad_,                                            \
                                          .host = host_,                                            \
+                                         .run = softmax_run,                                       \
                                          .cost = softmax_cost,                                     \
                                          .variants = softmax_variants}
 

@@ -10,5 +10,8 @@
 bool tw_rows_short(const tw_site *site, tw_dim axis);
 /* How they are shared out: defines CHUNK, and sets the groups. NULL is accepted. */
 void tw_launch_short(tw_site *site, tw_launch *launch, tw_dim rows, tw_dim axis);
+/* The elements that lie in one run as results of that shape are written (operator.h): all where rows
+ * are long, though they share lines (ROW_PUT in cl/core/core.cl). */
+tw_dim tw_rows_run(const tw_shape *shape);
 
 #endif

@@ -376,9 +376,9 @@ static int64_t written_run(const tw_making *m, const tw_group *g, const tw_shape
 }
 
 /* Whether what a group stores is to be written past the caches: whoever reads it next will not find
- * it there. Two cases cost more than they save: rows that do not begin at whole lines, since parts
- * of lines are left to be written (softmax_cross_entropy_dx of 16384x1000: 4.3 ms, 6.1), and lines
- * that have just been read (y += x of 64 MiB: 4.0 ms, 4.8). */
+ * it there. Two cases cost more than they save: rows that do not begin at whole lines, unless their
+ * kernel writes whole lines all the same (softmax_cross_entropy_dx of 16384x1000 did not: 4.3
+ * ms, 6.1), and lines that have just been read (y += x of 64 MiB: 4.0 ms, 4.8). */
 static bool streams(const tw_making *m, const tw_group *g, const tw_shape *shape)
 {
     const tw_caps *caps = &m->recipe->caps;
