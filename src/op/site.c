@@ -69,6 +69,7 @@ int tw_candidate_workspace(tw_site *site, tw_candidate *candidate, tw_type type,
         out_of_memory(site);
     else
         candidate->workspace[candidate->n_workspaces++] = id;
+    candidate->too_large |= tw_dim_known(count) && tw_dim_at(count, site->batch) > INT32_MAX;
     return id;
 }
 

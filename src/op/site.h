@@ -14,6 +14,7 @@ typedef struct tw_candidate {
     const char *name; /* "gemm_simd": what tuned files and checkpoints record */
     tw_family family;
     int n_launches, n_workspaces;
+    bool too_large; /* has a workspace of more than 2^31 elements: left out of the recipe */
     tw_launch *launch[8];
     int workspace[8]; /* tensor ids */
     bool verified;    /* set once proven on this device + driver */

@@ -25,13 +25,28 @@ void tw_recipe_site(tw_recipe *recipe, tw_site *site)
                       .batch = recipe->batch};
 }
 
+/* Leaves out the candidates with a workspace of more than 2^31 elements, which kernels count in
+ * ints. Returns how many are left. */
+static int leave_out_large(tw_candidate **candidate, int count)
+{
+    int kept = 0;
+    for (int i = 0; i < count; i++)
+        if (!candidate[i]->too_large)
+            candidate[kept++] = candidate[i];
+    return kept;
+}
+
 tw_status tw_recipe_close(tw_recipe *recipe, tw_stage *stage, tw_site *site, tw_error *error)
 {
-    (void)recipe;
     if (site->status != TW_OK)
         return tw_fail(error, site->status, "%s: %s", stage->label, site->error.text);
     stage->candidate = site->candidates;
-    stage->n_candidates = stage->n_standard = site->n_candidates;
+    stage->n_candidates = stage->n_standard = leave_out_large(site->candidates, site->n_candidates);
+    if (site->n_candidates && !stage->n_candidates)
+        return tw_fail(
+            error, TW_ERROR_UNSUPPORTED,
+            "%s needs a workspace of more than 2^31 elements at batch %lld: take a smaller batch",
+            stage->label, (long long)recipe->batch);
     return TW_OK;
 }
 
@@ -180,7 +195,7 @@ tw_status tw_recipe_offer(tw_stage *stage, const char *name, tw_error *error)
     if (site.status != TW_OK)
         return tw_fail(error, site.status, "%s: %s", stage->label, site.error.text);
     stage->candidate = site.candidates;
-    stage->n_candidates = site.n_candidates;
+    stage->n_candidates = leave_out_large(site.candidates, site.n_candidates);
     return TW_OK;
 }
 

@@ -107,6 +107,26 @@ static void too_large_a_tensor_is_an_error(void)
     close_bench(&b);
 }
 
+/* b has 15 columns of 2.1e9 / 15 elements; packed in vectors of 16 it would have more than 2^31. */
+static void too_large_a_workspace_is_left_out_or_an_error(void)
+{
+    for (int family = TW_FAMILY_SIMD; family <= TW_FAMILY_SIMT; family++) {
+        bench b;
+        const tw_recipe_options options = {
+            .batch = 1, .fusion = true, .memory_budget = UINT64_C(1) << 40};
+        tw_caps caps = caps_of[family];
+        caps.global_memory = caps.max_allocation = options.memory_budget;
+        const tw_status status = plan_with(&b,
+                                           "thalweg 1\na = input f32[n,140000000]\nb = input "
+                                           "f32[140000000,15]\ny = matmul(a, b)\n",
+                                           "y", &caps, &options);
+        CHECK(status == (family == TW_FAMILY_SIMD ? TW_ERROR_UNSUPPORTED : TW_OK));
+        if (status != TW_OK)
+            CHECK_HAS(b.error.text, "needs a workspace of more than 2^31 elements at batch 1");
+        close_bench(&b);
+    }
+}
+
 /* ---- attention ---- */
 
 /* The most bytes in use while a layer of attention over `length` places is trained. */
@@ -199,5 +219,5 @@ static void each_allocation_may_fail(void)
 
 TESTS(T(living_tensors_do_not_share), T(a_recurrence_works_in_place),
       T(small_allocations_give_several_buffers), T(a_budget_too_small_is_an_error),
-      T(too_large_a_tensor_is_an_error), T(attention_takes_memory_linear_in_the_length),
-      T(each_allocation_may_fail))
+      T(too_large_a_tensor_is_an_error), T(too_large_a_workspace_is_left_out_or_an_error),
+      T(attention_takes_memory_linear_in_the_length), T(each_allocation_may_fail))
