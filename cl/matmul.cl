@@ -5,8 +5,9 @@
 // a needs no copy. b is read IN_PLACE, [K][N] with N at least TILE_WIDTH: then the last block overlaps the one before it and
 // stores only what is its own. Otherwise b is packed [BLOCKS][K][TILE_WIDTH] by matmul_pack.cl.
 // A_INDEX and B_INDEX are expressions in `batch` (broadcasting).
-// AHEAD: rows of b that are asked for so early, 0 if none. A_AHEAD: elements of the tile of rows that comes next that each
-// step asks for, 0 if none (a is not transposed then); the blocks of columns of a tile ask for one part each.
+// AHEAD, A_DOWN: rows of b, and of a transposed a, that are asked for so early, 0 if none. A_AHEAD: elements of the tile of rows
+// that comes next that each step asks for, 0 if none (a is not transposed then); the blocks of columns of a tile ask for one
+// part each.
 // SLABS > 1: partial sums over parts of K into part [batch][SLABS][M][BLOCKS*TILE_WIDTH], for slab_sum.cl.
 // A group makes PANEL rows of RUN blocks of columns, block after block: a tile, or where there are many rows a panel of some
 // tiles' rows in all columns, which stays in a near cache meanwhile.
@@ -30,13 +31,23 @@
 #define FETCH_ROWS(rows, k)
 #endif
 
-// Asks for the places of row i of the tile's result, to have them when the sum is done: a row at each step, since a core waits for
-// few lines at a time.
+// Asks for the places of row i of the tile's result, to have them when the sum is done: a row at each step, since a core
+// waits for few lines at a time.
 #if SLABS > 1
 #define EXPECT_ROW(top, i)
 #else
 #define EXPECT_ROW(top, i)                                                                                            \
     TILE_UNROLL for (int v = 0; v < NV; v++) EPILOGUE_EXPECT((batch * (M) + (top) + (i)) * (N) + first + v * VW)
+#endif
+
+#if A_DOWN
+#define FETCH_DOWN(ROWS_, p)                                                                                          \
+    do {                                                                                                              \
+        TW_PREFETCH(a, (p) + A_DOWN * (A_COL));                                                                       \
+        TW_PREFETCH(a, (p) + A_DOWN * (A_COL) + ROWS_ - 1);                                                           \
+    } while (0)
+#else
+#define FETCH_DOWN(ROWS_, p)
 #endif
 
 // The tile of `ROWS_` rows that begins at row `top`, of which those from `begin` on are stored.
@@ -47,6 +58,7 @@
         for (int k = from; k < to; k++) {                                                                             \
             EXPECT_ROW(top, min(k - from, ROWS_ - 1));                                                                \
             FETCH_AHEAD(q);                                                                                           \
+            FETCH_DOWN(ROWS_, p);                                                                                     \
             FETCH_ROWS((top) + ROWS_, k);                                                                             \
             TILE_STEP(acc, ROWS_, a, p, AT, b, q);                                                                    \
             p += (A_COL);                                                                                             \
