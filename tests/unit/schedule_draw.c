@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What proofs of kernels draw: real numbers and bytes of the range that an operator names. The
 // test's own operator keeps what its reference is given.
-#include "op/site.h"
 #include "schedule/schedule.h"
 #include "unit/schedule.h"
+#include "unit/schedule_site.h"
 
 /* ---- an operator: y = x, of the real x, the bytes k, the truths m and the numbers j ---- */
 
@@ -37,13 +37,8 @@ static void copy_host(const tw_host_call *call)
 
 static void copy_variants(tw_site *site)
 {
-    tw_candidate *c = tw_site_candidate(site, site->caps->family, "only");
-    tw_launch *l = tw_candidate_launch(site, c, "elementwise.cl", "elementwise");
-    const tw_dim count = tw_shape_count(tw_site_in_shape(site, 0));
-    tw_launch_define(site, l, "VW", 1);
-    tw_launch_define(site, l, "COLS", 1);
-    tw_launch_define_dim(site, l, "COUNT", count);
-    tw_launch_in(site, l, "X", site->in[0], TW_F32);
+    tw_dim count;
+    tw_launch *l = elementwise_launch(site, "only", &count);
     tw_launch_in(site, l, "K", site->in[1], TW_U8);
     tw_launch_in(site, l, "M", site->in[2], TW_BOOL);
     tw_launch_in(site, l, "J", site->in[3], TW_I32);

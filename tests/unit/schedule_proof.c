@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proof of kernels: an operator of the test's own offers wrong ones, which must be struck off,
 // remembered, and replaced.
-#include "op/site.h"
 #include "schedule/run.h"
 #include "schedule/schedule.h"
 #include "unit/schedule.h"
+#include "unit/schedule_site.h"
 #include <sys/stat.h>
 
 /* ---- an operator: y = 2 x, r = round(8 x) as integers ---- */
@@ -79,13 +79,8 @@ static const char *body_of(fault f)
 static void offer(tw_site *site, fault f, int number)
 {
     static const char *const names[] = {"first", "second", "third"};
-    tw_candidate *c = tw_site_candidate(site, site->caps->family, names[number]);
-    tw_launch *l = tw_candidate_launch(site, c, "elementwise.cl", "elementwise");
-    const tw_dim count = tw_shape_count(tw_site_in_shape(site, 0));
-    tw_launch_define(site, l, "VW", 1);
-    tw_launch_define(site, l, "COLS", 1);
-    tw_launch_define_dim(site, l, "COUNT", count);
-    tw_launch_in(site, l, "X", site->in[0], TW_F32);
+    tw_dim count;
+    tw_launch *l = elementwise_launch(site, names[number], &count);
     tw_launch_out(site, l, "Y", site->out[0], TW_F32);
     tw_launch_out(site, l, "RES", site->out[1], TW_I32);
     tw_launch_define_text(
