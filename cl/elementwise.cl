@@ -26,10 +26,10 @@ TW_ENTRY KERNEL(elementwise)(TW_N VALUE_PARAM EPILOGUE_PARAMS TW_SIZES(COUNT COL
     int at = begin;
 #ifdef EPILOGUE_DRAW
     TW_ROLLED
-    for (; at + 32 <= end; at += 32) {
+    for (; at + 64 <= end; at += 64) {
         EPILOGUE_DRAW(at)
-        EPILOGUE_DRAWN(16, VALUE(16, at), at, 0, 0);
-        EPILOGUE_DRAWN(16, VALUE(16, at + 16), at + 16, 0, 1);
+        TILE_UNROLL for (int part = 0; part < 4; part++)
+            EPILOGUE_DRAWN(16, VALUE(16, at + 16 * part), at + 16 * part, 0, part);
     }
 #endif
     TW_ROLLED

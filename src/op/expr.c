@@ -322,7 +322,7 @@ static void print_step(const tw_expr *expr, int s, const value_class *classes, c
     case TW_EXPR_UNIFORM:
     case TW_EXPR_NORMAL:
         if (form->drawn && step->kind == TW_EXPR_UNIFORM)
-            tw_text_printf(text, "drawn%d[half]", s);
+            tw_text_printf(text, "drawn%d[part]", s);
         else
             tw_text_printf(text, "TW_CAT(tw_random_%s_, W)(" STREAM ")",
                            step->kind == TW_EXPR_UNIFORM ? "uniform" : "normal", s, s);
@@ -421,8 +421,8 @@ static void print_expect(const tw_expr *expr, tw_text *text)
     tw_text_puts(text, " \\\n    } while (0)\n");
 }
 
-/* 32 uniform numbers are made in little more than the time of 16: EPILOGUE_DRAW(at) makes them,
- * EPILOGUE_DRAWN(W, v, at, col, half) is the epilogue of 16 elements that takes its half. */
+/* 64 uniform numbers are made in little more than the time of 16: EPILOGUE_DRAW(at) makes them,
+ * EPILOGUE_DRAWN(W, v, at, col, part) is the epilogue of 16 elements that takes its part. */
 static void print_drawn(const tw_expr *expr, const value_class *classes, tw_text *text)
 {
     int uniform = 0;
@@ -433,12 +433,12 @@ static void print_drawn(const tw_expr *expr, const value_class *classes, tw_text
         if (uniform++ == 0)
             tw_text_puts(text, "#define EPILOGUE_DRAW(at)");
         tw_text_printf(
-            text, " \\\n    float16 drawn%d[2]; \\\n    tw_random_uniform_32(" STREAM ", drawn%d);",
+            text, " \\\n    float16 drawn%d[4]; \\\n    tw_random_uniform_64(" STREAM ", drawn%d);",
             s, s, s, s);
     }
     if (uniform == 0)
         return;
-    tw_text_puts(text, "\n#define EPILOGUE_DRAWN(W, v, at, col, half)");
+    tw_text_puts(text, "\n#define EPILOGUE_DRAWN(W, v, at, col, part)");
     print_body(expr, classes, &drawing, text);
 }
 

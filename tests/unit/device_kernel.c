@@ -268,21 +268,30 @@ static const char random_text[] =
     "    }\n"
     "DRAW(1, uniform) DRAW(2, uniform) DRAW(4, uniform) DRAW(8, uniform) DRAW(16, uniform)\n"
     "DRAW(1, normal) DRAW(2, normal) DRAW(4, normal) DRAW(8, normal) DRAW(16, normal)\n"
-    "__kernel void uniform_32(const int n, __global float *out, const ulong out_offset, const uint "
-    "seed_lo,\n"
-    "                         const uint seed_hi, const uint step, const uint line, const uint "
-    "name_lo,\n"
-    "                         const uint name_hi, const uint first_lo, const uint first_hi)\n"
-    "{\n"
-    "    const ulong at = (ulong)get_global_id(0) * 32, first = ((ulong)first_hi << 32) + "
-    "first_lo;\n"
-    "    float16 drawn[2];\n"
-    "    tw_random_uniform_32(seed_lo, seed_hi, step, line, name_lo, name_hi, first + at, drawn);\n"
-    "    tw_store_f32_16(out + out_offset + at, drawn[0]);\n"
-    "    tw_store_f32_16(out + out_offset + at + 16, drawn[1]);\n"
-    "}\n";
+    "#define DRAW_MANY(W)                                                                          "
+    "                 \\\n"
+    "    __kernel void uniform_##W(const int n, __global float *out, const ulong out_offset, const "
+    "uint seed_lo,       \\\n"
+    "                              const uint seed_hi, const uint step, const uint line, const uint"
+    " name_lo,           \\\n"
+    "                              const uint name_hi, const uint first_lo, const uint first_hi)   "
+    "                   \\\n"
+    "    {                                                                                         "
+    "                   \\\n"
+    "        const ulong at = (ulong)get_global_id(0) * W, first = ((ulong)first_hi << 32) + "
+    "first_lo;                \\\n"
+    "        float16 drawn[W / 16];                                                                "
+    "                   \\\n"
+    "        tw_random_uniform_##W(seed_lo, seed_hi, step, line, name_lo, name_hi, first + at, "
+    "drawn);                \\\n"
+    "        for (int i = 0; i < W / 16; i++)                                                      "
+    "                   \\\n"
+    "            tw_store_f32_16(out + out_offset + at + 16 * i, drawn[i]);                        "
+    "                   \\\n"
+    "    }\n"
+    "DRAW_MANY(32) DRAW_MANY(64)\n";
 
-enum { DRAWN = 96 };
+enum { DRAWN = 192 };
 
 /* Draws elements first .. + DRAWN - 1 with kernel "KIND_W". */
 static void draw(const char *kind, int width, const tw_random *r, uint64_t first, tw_buffer *buffer,
@@ -317,7 +326,7 @@ static void random_numbers(void)
 {
     if (!begin())
         return;
-    static const int widths[] = {1, 2, 4, 8, 16, 32};
+    static const int widths[] = {1, 2, 4, 8, 16, 32, 64};
     static const uint64_t firsts[] = {0,
                                       1,
                                       2,
@@ -350,7 +359,7 @@ static void random_numbers(void)
             if (wrong)
                 printf("# width %d from %llu on\n", widths[w], (unsigned long long)firsts[f]);
             CHECK(wrong == 0);
-            if (widths[w] == 32) /* of normal ones there are at most 16 */
+            if (widths[w] >= 32) /* of normal ones there are at most 16 */
                 continue;
             draw("normal", widths[w], &r, firsts[f], buffer, drawn);
             for (int i = 0; i < DRAWN; i++) {
