@@ -126,9 +126,11 @@ int tw_product_rows(const tw_site *site, const tw_product *p, int nv)
 static int choose_panel(const tw_site *site, const tw_product *p, const simd_way *way)
 {
     const int64_t rows = tw_dim_at(p->m, site->batch), batch = tw_dim_at(p->batch, site->batch);
-    const int tiles = way->row_dim == 1 || p->transpose_a ? 1 : PANEL;
-    const int64_t groups = rows / ((int64_t)way->shape.rows * tiles) * batch * way->slabs;
-    return groups >= ENOUGH * (int64_t)site->caps->units ? tiles : 0;
+    const int64_t enough = ENOUGH * (int64_t)site->caps->units;
+    int tiles = way->row_dim == 1 || p->transpose_a ? 1 : PANEL;
+    while (tiles > 0 && rows / ((int64_t)way->shape.rows * tiles) * batch * way->slabs < enough)
+        tiles /= 2;
+    return tiles;
 }
 
 static simd_way choose_simd(const tw_site *site, const tw_product *p)
