@@ -126,7 +126,8 @@ bool tw_port_at(const char *ports, int index, tw_port *port);
 int tw_port_count(const char *ports);
 
 /* ---- weights.c ---- */
-/* Fills the inputs that the call was not given with weights, as its operator says. False: poisoned. */
+/* Fills the inputs that the call was not given with weights, as its operator says. False: poisoned.
+ */
 bool tw_make_weights(tw_graph *g, tw_call *call);
 
 /* ---- emit.c: composites in bound graphs ---- */

@@ -102,7 +102,7 @@ struct tw_operator {
     double (*finish)(const tw_call *call, const double *sums, int64_t count);
     /* The C reference; data is the tw_call. */
     tw_host_function host;
-    /* Sets *part to the shape of the leading part of input 0 that the call reads. NULL: all of it. */
+    /* Sets *part to the shape of the leading part of input 0 that the call reads. NULL: all. */
     void (*reads)(const tw_call *call, tw_shape *part);
     /* Changes the call so that result 0 is only its leading part of that shape; false: it is as it
      * was. NULL: never. */
