@@ -102,7 +102,7 @@ static tw_status settle(tw_runner *runner, const tw_runner_options *options, tw_
             return TW_OK;
         TW_TRY(build(runner, &again, error));
         if (!again && !options->no_proof)
-            TW_TRY(tw_prove(runner, &again, error));
+            TW_TRY(tw_prove(1, &runner, &again, error));
         if (!again)
             return TW_OK;
         tw_programs_free(&runner->programs);

@@ -180,25 +180,36 @@ tw_status tw_prove_stage(tw_runner *runner, tw_stage *stage, int first_kernel, t
     return conclude_all(&window, &struck, error);
 }
 
-tw_status tw_prove(tw_runner *runner, bool *struck, tw_error *error)
+/* Sets going the trials of all stages of the runner's recipe. */
+static tw_status start_all(tw_runner *runner, tw_window *window, bool *struck, tw_error *error)
 {
     tw_recipe *recipe = runner->recipe;
-    tw_window window = {0};
-    window.trial =
-        tw_calloc(runner->context, (size_t)TW_MAX(recipe->n_stages, 1), sizeof *window.trial);
-    if (!window.trial)
-        return tw_fail_memory(error);
-    tw_status status = TW_OK;
     int kernel = 0;
-    for (int s = 0; s < recipe->n_stages && status == TW_OK; s++) {
+    for (int s = 0; s < recipe->n_stages; s++) {
         tw_stage *stage = &recipe->stage[s];
         if (stage->n_candidates == 0)
             continue;
-        status = start(runner, &window, stage, kernel, struck, error);
+        TW_TRY(start(runner, window, stage, kernel, struck, error));
         kernel += stage->candidate[stage->chosen]->n_launches;
     }
+    return TW_OK;
+}
+
+tw_status tw_prove(int count, tw_runner *const *runners, bool *struck, tw_error *error)
+{
+    tw_params *params = runners[0]->params;
+    tw_window window = {0};
+    size_t most = 1;
+    for (int i = 0; i < count; i++)
+        most += (size_t)runners[i]->recipe->n_stages;
+    window.trial = tw_calloc(params->context, most, sizeof *window.trial);
+    if (!window.trial)
+        return tw_fail_memory(error);
+    tw_status status = TW_OK;
+    for (int i = 0; i < count && status == TW_OK; i++)
+        status = start_all(runners[i], &window, struck, error);
     const tw_status concluded = conclude_all(&window, struck, status == TW_OK ? error : NULL);
-    tw_free(runner->context, window.trial);
-    tw_proofs_save(runner->params->proofs);
+    tw_free(params->context, window.trial);
+    tw_proofs_save(params->proofs);
     return status == TW_OK ? concluded : status;
 }

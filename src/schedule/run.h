@@ -59,9 +59,10 @@ tw_recipe *tw_runner_recipe(tw_runner *runner);
 /* "stage=candidate" of every stage that had a choice; NULL-terminated, lives as long as the runner. */
 const char *const *tw_runner_choices(const tw_runner *runner);
 
-/* Builds what runners of these recipes will ask for first as one program, which is sooner there than a program for
- * each. What does not build is left to them to find out. Errors: MEMORY. */
-tw_status tw_schedule_build(tw_params *params, int count, tw_recipe *const *recipes, tw_error *error);
+/* Builds what runners of these recipes will ask for first as one program, and proves it together unless no_proof: sooner
+ * than a program for each, and the host computes what is to come out for all of them while the device generates code.
+ * What does not build, or is struck off, is left to them to find out. Errors: MEMORY. */
+tw_status tw_schedule_prepare(tw_params *params, int count, tw_recipe *const *recipes, bool no_proof, tw_error *error);
 
 typedef void (*tw_received)(void *user, int64_t n, const void *const *outputs);
 /* What a run takes from host memory and brings there. When `received` is not NULL it is called by a later enqueue or

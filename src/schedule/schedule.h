@@ -251,9 +251,9 @@ tw_queue *tw_slot_queue(const tw_runner *runner, const tw_slot *slot);
 /* Whether the slot's run may compute an output in this memory of the caller's: what earlier runs bring there will have
  * come before. */
 bool tw_side_in_order(const tw_runner *runner, const tw_slot *slot, const void *memory, size_t bytes);
-/* Proves every chosen candidate that is neither proven nor struck off; strikes off those that fail and sets *struck.
- * The launches' kernels are in runner->programs (prove.c). */
-tw_status tw_prove(tw_runner *runner, bool *struck, tw_error *error);
+/* Proves every chosen candidate of the runners' recipes, one or more on the same weights, that is neither proven nor
+ * struck off; strikes off those that fail and sets *struck. The launches' kernels are in each one's programs (prove.c). */
+tw_status tw_prove(int count, tw_runner *const *runners, bool *struck, tw_error *error);
 /* The same for the chosen candidate of one stage, whose kernels begin at first_kernel; nothing is saved. */
 tw_status tw_prove_stage(tw_runner *runner, tw_stage *stage, int first_kernel, tw_error *error);
 /* A recipe's chosen launches in order; *count of them. In the arena; NULL: memory is out. */

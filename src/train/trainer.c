@@ -151,8 +151,8 @@ static tw_status line_start(tw_trainer *t, tw_line *line, tw_error *error)
     return tw_ports_create(t, line->runner, line->n_values + 1, line->names, &line->ports, error);
 }
 
-/* One program for all lines, but where a checkpoint's choices are obeyed. */
-static tw_status build_together(tw_trainer *t, tw_error *error)
+/* One program for all lines, proven as one, but where a checkpoint's choices are obeyed. */
+static tw_status prepare_together(tw_trainer *t, tw_error *error)
 {
     tw_recipe **recipe = tw_arena_alloc(&t->arena, 2 * (size_t)t->n_lines * sizeof *recipe);
     if (!recipe)
@@ -163,14 +163,14 @@ static tw_status build_together(tw_trainer *t, tw_error *error)
         recipe[2 * i] = t->line[i].updater.recipe;
         recipe[2 * i + 1] = t->line[i].recipe;
     }
-    return tw_schedule_build(t->params, 2 * t->n_lines, recipe, error);
+    return tw_schedule_prepare(t->params, 2 * t->n_lines, recipe, t->options.no_proof, error);
 }
 
 tw_status tw_lines_create(tw_trainer *trainer, tw_error *error)
 {
     for (int i = 0; i < trainer->n_lines; i++)
         TW_TRY(line_plan(trainer, &trainer->line[i], error));
-    TW_TRY(build_together(trainer, error));
+    TW_TRY(prepare_together(trainer, error));
     for (int i = 0; i < trainer->n_lines; i++)
         TW_TRY(line_start(trainer, &trainer->line[i], error));
     return TW_OK;

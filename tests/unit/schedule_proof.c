@@ -339,16 +339,48 @@ static void unwritable_folder(void)
     }
 }
 
-/* A runner by hand, with choices. */
+/* A recipe, and a runner of one, by hand. */
+static tw_status make_recipe(bench *b, int64_t batch, tw_recipe **recipe)
+{
+    const tw_recipe_options wanted = {
+        .batch = batch, .fusion = true, .n_outputs = 2, .output = outputs};
+    return tw_recipe_create(b->graph, &b->params->table, &b->device->caps, &wanted, recipe,
+                            &b->error);
+}
+
 static tw_status choose(bench *b, const char *const *choices, tw_runner **runner)
 {
     tw_recipe *recipe = NULL;
-    const tw_recipe_options wanted = {
-        .batch = 4, .fusion = true, .n_outputs = 2, .output = outputs};
-    TW_TRY(tw_recipe_create(b->graph, &b->params->table, &b->device->caps, &wanted, &recipe,
-                            &b->error));
+    TW_TRY(make_recipe(b, 4, &recipe));
     const tw_runner_options options = {.choices = choices};
     return tw_runner_create(b->params, &recipe, &options, runner, &b->error);
+}
+
+/* Recipes that are prepared together: what is wrong is struck off once, before there is a runner,
+ * which then takes the next; what does not build is left to the runner. */
+static void together(void)
+{
+    static const fault lists[][2] = {{WRONG, RIGHT}, {NO_BUILD, RIGHT}};
+    for (int i = 0; i < 2; i++) {
+        bench b;
+        tw_recipe *recipe[2] = {NULL, NULL};
+        CHECK(open_bench(&b, lists[i], "", &(tw_plan_options){.batch = -1}) != TW_OK);
+        CHECK_OK(make_recipe(&b, 4, &recipe[0]), b.error);
+        CHECK_OK(make_recipe(&b, 40, &recipe[1]), b.error);
+        CHECK_OK(tw_schedule_prepare(b.params, 2, recipe, true, &b.error), b.error);
+        CHECK(b.seen.warnings == 0);
+        CHECK_OK(tw_schedule_prepare(b.params, 2, recipe, false, &b.error), b.error);
+        CHECK(b.seen.warnings == (i == 0));
+        for (int k = 0; k < 2; k++) {
+            tw_runner *runner = NULL;
+            CHECK_OK(tw_runner_create(b.params, &recipe[k], NULL, &runner, &b.error), b.error);
+            CHECK_TEXT(tw_runner_choices(runner)[0], "y=second");
+            tw_runner_destroy(&runner);
+        }
+        CHECK(b.seen.warnings == 1);
+        CHECK_HAS(b.seen.last, "struck off");
+        close_bench(&b);
+    }
 }
 
 static void choices(void)
@@ -424,4 +456,5 @@ static void received(void)
 
 TESTS(T(wrong), T(too_short), T(too_long), T(wrong_whole), T(whole_within_slack), T(nan_made),
       T(no_build), T(no_launch), T(several), T(none_left), T(without_proof), T(known_by_text),
-      T(damaged_file), T(unwritable_folder), T(choices), T(received))
+      T(damaged_file), T(unwritable_folder), T(choices),
+      T(together), T(received))
