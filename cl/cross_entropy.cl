@@ -57,6 +57,25 @@
 #define LOSS_DENSE(W, i) LOSS_DENSE_OF(W, LOAD(W, logits, i), LOAD(W, label, i))
 #define LOSS_LABEL(W, i) LOSS_LABEL_OF(W, 0.0f, LOAD(W, label, i))
 
+// The gradient by element i, of whose logit exp gave e; and by number i of the row.
+#if DENSE
+#define LOSS_RESULT(W, e, i) (((e) * scale - LOSS_LABEL(W, i)) * d)
+#else
+#define LOSS_RESULT(W, e, i) (((e) * scale - LOSS_PLACE(W, i)) * d)
+#endif
+#define LOSS_PLACE(W, i) TW_CAT(LOSS_PLACE_, W)(i)
+#define LOSS_PLACE_1(i) ((i) == chosen ? 1.0f - SMOOTHING + SMOOTHING / AXIS : SMOOTHING / AXIS)
+#define LOSS_PLACE_16(i)                                                                           \
+    select((float16)(SMOOTHING / AXIS), (float16)(1.0f - SMOOTHING + SMOOTHING / AXIS),            \
+           (i) + (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) == (int16)chosen)
+#if KEEP
+#define LOSS_AT(W, i) LOSS_RESULT(W, TW_CAT(LOSS_KEPT_, W)(i), from + (i))
+#define LOSS_KEPT_1(i) kept[i]
+#define LOSS_KEPT_16(i) vload16(0, kept + (i))
+#else
+#define LOSS_AT(W, i) LOSS_RESULT(W, LOSS_EXP(W, from + (i)), from + (i))
+#endif
+
 #if GRADIENT
 #define LOSS_INPUTS TW_IN(logits), TW_IN(label), TW_IN(dloss)
 #else
@@ -132,27 +151,13 @@ TW_ENTRY KERNEL(cross_entropy)(TW_N, LOSS_INPUTS EPILOGUE_PARAMS)
 #if DENSE
         LOSS_SUM(labels, LOSS_LABEL)
         const float scale = labels / sum;
-#define LOSS_RESULT(W, e, i) (((e) * scale - LOSS_LABEL(W, i)) * d)
 #else
         const float scale = 1.0f / sum;
-#define LOSS_RESULT(W, e, i) (((e) * scale - LOSS_PLACE(W, i)) * d)
-#define LOSS_PLACE(W, i) TW_CAT(LOSS_PLACE_, W)(i)
-#define LOSS_PLACE_1(i) ((i) == chosen ? 1.0f - SMOOTHING + SMOOTHING / AXIS : SMOOTHING / AXIS)
-#define LOSS_PLACE_16(i)                                                                           \
-    select((float16)(SMOOTHING / AXIS), (float16)(1.0f - SMOOTHING + SMOOTHING / AXIS),            \
-           (i) + (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) == (int16)chosen)
 #endif
 #if LOCAL > 1
         for (int i = from + item; i < to; i += LOCAL)
             EPILOGUE(1, LOSS_RESULT(1, LOSS_EXP(1, i), i), i, i - from);
 #else
-#if KEEP
-#define LOSS_AT(W, i) LOSS_RESULT(W, TW_CAT(LOSS_KEPT_, W)(i), from + (i))
-#define LOSS_KEPT_1(i) kept[i]
-#define LOSS_KEPT_16(i) vload16(0, kept + (i))
-#else
-#define LOSS_AT(W, i) LOSS_RESULT(W, LOSS_EXP(W, from + (i)), from + (i))
-#endif
         ROW_PUT(LOSS_AT, from, AXIS)
 #endif
 #else

@@ -99,6 +99,42 @@
     }
 #endif
 
+// What a step is for one vector of a sequence's units: from d, the gradient by the state behind it, to the gradients by the
+// sums, and to what is left in d for the state before it but for the product.
+#if CELL == RNN
+#define CELL_BACK                                                                                                     \
+    D(0, ACT_DX(VW, d, SAVED_GATE(0)))                                                                                \
+    d = 0;
+#elif CELL == LSTM
+#define CELL_BACK                                                                                                     \
+    const FLOATV(VW) gate_i = SAVED_GATE(0), gate_f = SAVED_GATE(1), gate_g = SAVED_GATE(2);                          \
+    const FLOATV(VW) gate_o = SAVED_GATE(3), c_old = GET(carry, at * U + col);                                        \
+    const FLOATV(VW) a = ACT(VW, gate_f * c_old + gate_i * gate_g);                                                   \
+    const FLOATV(VW) d_c = LOAD(VW, state, DC + own) + ACT_DX(VW, d * gate_o, a);                                     \
+    D(0, GATE_DX(VW, d_c * gate_g, gate_i))                                                                           \
+    D(1, GATE_DX(VW, d_c * c_old, gate_f))                                                                            \
+    D(2, ACT_DX(VW, d_c * gate_i, gate_g))                                                                            \
+    D(3, GATE_DX(VW, d * a, gate_o))                                                                                  \
+    STORE(VW, state, DC + own, d_c * gate_f);                                                                         \
+    d = 0;
+#elif CELL == GRU
+#define CELL_BACK                                                                                                     \
+    const FLOATV(VW) gate_z = SAVED_GATE(0), gate_r = SAVED_GATE(1), candidate = SAVED_GATE(2);                       \
+    const FLOATV(VW) d_candidate = ACT_DX(VW, d * (1.0f - gate_z), candidate);                                        \
+    D(0, GATE_DX(VW, d * (GET(before, at * U + col) - candidate), gate_z))                                            \
+    D(1, GATE_DX(VW, d_candidate * SAVED_GATE(3), gate_r))                                                            \
+    DX(2, d_candidate);                                                                                               \
+    DR(2, d_candidate * gate_r);                                                                                      \
+    d *= gate_z;
+#else
+#define CELL_BACK                                                                                                     \
+    const FLOATV(VW) gate_z = SAVED_GATE(0), candidate = SAVED_GATE(2);                                               \
+    D(0, GATE_DX(VW, d * (GET(before, at * U + col) - candidate), gate_z))                                            \
+    D(2, ACT_DX(VW, d * (1.0f - gate_z), candidate))                                                                  \
+    STORE(VW, state, DRESET + own, (FLOATV(VW))(0));                                                                  \
+    d *= gate_z;
+#endif
+
 TW_ENTRY KERNEL(recurrence_dx)(TW_N PARAMS)
 {
     USE_PARAMS
@@ -171,35 +207,7 @@ TW_ENTRY KERNEL(recurrence_dx)(TW_N PARAMS)
 #elif !defined(dy_ABSENT)
                     d += GET(dy, at * U + col);
 #endif
-#if CELL == RNN
-                    D(0, ACT_DX(VW, d, SAVED_GATE(0)))
-                    d = 0;
-#elif CELL == LSTM
-                    const FLOATV(VW) gate_i = SAVED_GATE(0), gate_f = SAVED_GATE(1), gate_g = SAVED_GATE(2);
-                    const FLOATV(VW) gate_o = SAVED_GATE(3), c_old = GET(carry, at * U + col);
-                    const FLOATV(VW) a = ACT(VW, gate_f * c_old + gate_i * gate_g);
-                    const FLOATV(VW) d_c = LOAD(VW, state, DC + own) + ACT_DX(VW, d * gate_o, a);
-                    D(0, GATE_DX(VW, d_c * gate_g, gate_i))
-                    D(1, GATE_DX(VW, d_c * c_old, gate_f))
-                    D(2, ACT_DX(VW, d_c * gate_i, gate_g))
-                    D(3, GATE_DX(VW, d * a, gate_o))
-                    STORE(VW, state, DC + own, d_c * gate_f);
-                    d = 0;
-#elif CELL == GRU
-                    const FLOATV(VW) gate_z = SAVED_GATE(0), gate_r = SAVED_GATE(1), candidate = SAVED_GATE(2);
-                    const FLOATV(VW) d_candidate = ACT_DX(VW, d * (1.0f - gate_z), candidate);
-                    D(0, GATE_DX(VW, d * (GET(before, at * U + col) - candidate), gate_z))
-                    D(1, GATE_DX(VW, d_candidate * SAVED_GATE(3), gate_r))
-                    DX(2, d_candidate);
-                    DR(2, d_candidate * gate_r);
-                    d *= gate_z;
-#else
-                    const FLOATV(VW) gate_z = SAVED_GATE(0), candidate = SAVED_GATE(2);
-                    D(0, GATE_DX(VW, d * (GET(before, at * U + col) - candidate), gate_z))
-                    D(2, ACT_DX(VW, d * (1.0f - gate_z), candidate))
-                    STORE(VW, state, DRESET + own, (FLOATV(VW))(0));
-                    d *= gate_z;
-#endif
+                    CELL_BACK
                     STORE(VW, state, own, d);
                 }
             }

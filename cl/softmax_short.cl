@@ -28,6 +28,36 @@
 #define SHORT_INPUTS TW_IN(logits), TW_IN(label), TW_IN(dloss)
 #endif
 
+// Some columns of 16 rows, as vectors of rows; the first is element `at`, rows lie `pitch` apart.
+static inline void KERNEL(columns)(__global const TW_STORAGE(logits) *logits, const int at, const int pitch, float16 *v)
+{
+#if COLUMNS == 16
+    TILE_UNROLL for (int k = 0; k < 16; k++) v[k] = LOAD(16, logits, at + k * pitch);
+    TILE_TRANSPOSE_SQUARE(float16, v);
+#else
+    TILE_UNROLL for (int k = 0; k < 4; k++)
+        v[k] = (float16)(LOAD(4, logits, at + k * pitch), LOAD(4, logits, at + (k + 4) * pitch),
+                         LOAD(4, logits, at + (k + 8) * pitch), LOAD(4, logits, at + (k + 12) * pitch));
+    TILE_TRANSPOSE_QUARTERS(float16, v);
+#endif
+}
+
+// The 16 results v of a row from column `block` on, of which the first is element `at`.
+#define PUT_BLOCK(v, at, block)                                                                                       \
+    if ((block) + 16 <= AXIS) {                                                                                       \
+        EPILOGUE(16, v, at, block);                                                                                   \
+    } else if (AXIS % 16) {                                                                                           \
+        float lane[16];                                                                                               \
+        vstore16(v, 0, lane);                                                                                         \
+        int c = 0;                                                                                                    \
+        TW_ROLLED                                                                                                     \
+        for (; c + 4 <= AXIS % 16; c += 4)                                                                            \
+            EPILOGUE(4, vload4(0, lane + c), (at) + c, (block) + c);                                                  \
+        TW_ROLLED                                                                                                     \
+        for (; c < AXIS % 16; c++)                                                                                    \
+            EPILOGUE(1, lane[c], (at) + c, (block) + c);                                                              \
+    }
+
 TW_ENTRY KERNEL(softmax_short)(TW_N, SHORT_INPUTS EPILOGUE_PARAMS)
 {
     USE_IN(logits);
@@ -49,15 +79,7 @@ TW_ENTRY KERNEL(softmax_short)(TW_N, SHORT_INPUTS EPILOGUE_PARAMS)
         for (int block = 0; block < AXIS; block += COLUMNS) {
             const int c = min(block, AXIS - COLUMNS), at = base * AXIS + c;
             float16 v[COLUMNS];
-#if COLUMNS == 16
-            TILE_UNROLL for (int k = 0; k < 16; k++) v[k] = LOAD(16, logits, at + k * pitch);
-            TILE_TRANSPOSE_SQUARE(float16, v);
-#else
-            TILE_UNROLL for (int k = 0; k < 4; k++)
-                v[k] = (float16)(LOAD(4, logits, at + k * pitch), LOAD(4, logits, at + (k + 4) * pitch),
-                                 LOAD(4, logits, at + (k + 8) * pitch), LOAD(4, logits, at + (k + 12) * pitch));
-            TILE_TRANSPOSE_QUARTERS(float16, v);
-#endif
+            KERNEL(columns)(logits, at, pitch, v);
             TILE_UNROLL for (int k = 0; k < COLUMNS; k++)
             {
                 x[c + k] = v[k];
@@ -103,22 +125,8 @@ TW_ENTRY KERNEL(softmax_short)(TW_N, SHORT_INPUTS EPILOGUE_PARAMS)
             TILE_UNROLL for (int k = 0; k < 16; k++) v[k] = RESULT(block + k);
             TILE_TRANSPOSE_SQUARE(float16, v);
             TW_ROLLED
-            for (int k = from; k < to; k++) {
-                const int at = (base + k) * AXIS + block;
-                int c = 0;
-                if (block + 16 <= AXIS) {
-                    EPILOGUE(16, v[k], at, block);
-                } else if (AXIS % 16) {
-                    float lane[16];
-                    vstore16(v[k], 0, lane);
-                    TW_ROLLED
-                    for (; c + 4 <= AXIS % 16; c += 4)
-                        EPILOGUE(4, vload4(0, lane + c), at + c, block + c);
-                    TW_ROLLED
-                    for (; c < AXIS % 16; c++)
-                        EPILOGUE(1, lane[c], at + c, block + c);
-                }
-            }
+            for (int k = from; k < to; k++)
+                PUT_BLOCK(v[k], (base + k) * AXIS + block, block)
         }
 #else
 #if SMOOTHED
