@@ -5,7 +5,7 @@
 /* A long sum of a small result: elements of the result at most, elements read at least, and those
  * of both sides that are read once and then multiplied. */
 #define MOST_LONG 32768
-#define LEAST_LONG 400000
+#define LEAST_LONG 2000000
 #define CHUNK 24576
 #define LINE 16 /* of a cache */
 
