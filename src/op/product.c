@@ -233,12 +233,15 @@ void tw_product_variants(tw_site *site, const tw_product *p)
         product_plain(site, p, tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_plain"));
     if (dot_pays(site, p))
         products_dot(site, p);
-    if (tiles && tw_product_is_long(site, p))
+    const bool slabs = tiles && tw_product_is_long(site, p);
+    if (slabs && tw_product_is_far(site, p))
         tw_product_slabs_simd(site, p);
     if (tiles)
         tw_product_tiles_simd(site, p);
     else if (!tiny)
         product_plain(site, p, tw_site_candidate(site, TW_FAMILY_SIMD, "matmul_plain"));
+    if (slabs && !tw_product_is_far(site, p))
+        tw_product_slabs_simd(site, p);
     if (is_dot(p) && !dot_pays(site, p))
         products_dot(site, p);
     if (tiles && !tiny && work_of(site, p) <= MOST_PLAIN)

@@ -30,5 +30,7 @@ void tw_product_tiles_simd(tw_site *site, const tw_product *p);
 void tw_product_slabs_simd(tw_site *site, const tw_product *p);
 /* Whether what a long sum reads stays in no near cache, and its result is small enough to. */
 bool tw_product_is_long(const tw_site *site, const tw_product *p);
+/* Of such a sum: whether it stays in no cache at all, so that reading it once pays. */
+bool tw_product_is_far(const tw_site *site, const tw_product *p);
 
 #endif

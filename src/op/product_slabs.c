@@ -3,9 +3,11 @@
 #include "op/product_launch.h"
 
 /* A long sum of a small result: elements of the result at most, elements read at least, and those
- * of both sides that are read once and then multiplied. */
+ * of both sides that are read once and then multiplied. What lies in the caches may be read again:
+ * below 8 MB tiles stand first. */
 #define MOST_LONG 32768
-#define LEAST_LONG 2000000
+#define LEAST_LONG 400000
+#define LEAST_FAR 2000000
 #define CHUNK 24576
 #define LINE 16 /* of a cache */
 
@@ -22,13 +24,23 @@ static int64_t most_slabs(const tw_site *site, const tw_product *p)
     return tw_dim_at(p->k, site->batch) * (m + n) / (8 * m * n);
 }
 
+/* Elements of both sides. */
+static int64_t elements_read(const tw_site *site, const tw_product *p)
+{
+    return tw_dim_at(p->k, site->batch) * (p->m.scale + p->n.scale);
+}
+
+bool tw_product_is_far(const tw_site *site, const tw_product *p)
+{
+    return elements_read(site, p) >= LEAST_FAR;
+}
+
 bool tw_product_is_long(const tw_site *site, const tw_product *p)
 {
     const int vw = tw_tile_columns(site->caps, 1, true).vw;
-    const int64_t k = tw_dim_at(p->k, site->batch);
     return p->transpose_a && tw_dim_fixed(p->m) && p->m.scale >= vw && tw_product_in_place(p, vw) &&
            tw_product_may_split(p) && p->m.scale * p->n.scale <= MOST_LONG &&
-           k * (p->m.scale + p->n.scale) >= LEAST_LONG && most_slabs(site, p) >= site->caps->units;
+           elements_read(site, p) >= LEAST_LONG && most_slabs(site, p) >= site->caps->units;
 }
 
 static void product_slabs(tw_site *site, const tw_product *p, tw_tile_shape shape, int chunk,

@@ -16,7 +16,7 @@
 
 /* Tiles of rows of a panel that a large b passes by, and groups a core that are enough. */
 #define PANEL 4
-#define ENOUGH 8
+#define ENOUGH 4
 
 /* Elements of a tile of rows that is asked for while the one before it is multiplied. */
 #define SHORT_ROWS 2048
@@ -30,6 +30,9 @@
 #define PACK_ROWS_ALIASED 256
 #define PACK_ROWS 768
 #define PACK_B 500000
+
+/* Sums so short that a tile of many rows by one vector is faster than one by two. */
+#define BRIEF 128
 
 /* Elements of both sides that a second-level cache holds, and the most slabs for the sake of it. */
 #define NEAR 200000
@@ -107,7 +110,9 @@ int tw_product_vectors(const tw_site *site, const tw_product *p, bool place)
         const int64_t blocks = (one.blocks + (rows <= 2 ? 7 : 3)) / (rows <= 2 ? 8 : 4);
         return (int)TW_MIN((one.blocks + blocks - 1) / blocks, vectors);
     }
-    return vectors == 1 || (one.blocks % 2 == 1 && one.blocks < 16) ? 1 : 2;
+    const bool brief = !tw_dim_fixed(p->m) && tw_dim_nominal(p->k) <= BRIEF &&
+                       site->caps->registers >= 32;
+    return vectors == 1 || (one.blocks % 2 == 1 && one.blocks < 16) || brief ? 1 : 2;
 }
 
 int tw_product_rows(const tw_site *site, const tw_product *p, int nv)

@@ -53,7 +53,7 @@ int tw_tile_max_rows(const tw_caps *caps)
 int tw_tile_rows(const tw_caps *caps, tw_dim rows, int nv)
 {
     const int most = tw_tile_max_rows_of(caps, nv);
-    if (!tw_dim_fixed(rows) && rows.scale == 1)
+    if (!tw_dim_fixed(rows) && (rows.scale == 1 || most >= 28))
         return most >= 16 ? 16 : most >= 8 ? 8 : 4;
     if (!tw_dim_fixed(rows))
         return most >= 12 ? 12 : most;
