@@ -14,19 +14,7 @@
 #define C (2 * (n * UP))                // lstm: the cell state
 #define RESET C                         // gru_before: r * h, and z
 #define UPDATE (3 * (n * UP))
-#define RNN 0
-#define LSTM 1
-#define GRU 2
-#define GRU_BEFORE 3
-
-// Vectors at the end of a row of U elements hold fewer than VW.
-#if U % VW
-#define GET(name, at) TW_CAT(tw_load_part_, VW)(name + (at), U - col)
-#define PUT(name, at, v) TW_CAT(tw_store_part_, VW)(name + (at), U - col, v)
-#else
-#define GET(name, at) LOAD(VW, name, at)
-#define PUT(name, at, v) STORE(VW, name, at, v)
-#endif
+#include "parts/recurrence.cl"
 
 // EACH_TILE(source, FROM): z[i][v] = the product of the states at plane `source` of ROWS sequences from `top` on
 // with NV gates from FROM on; then FORMULAS, for each sequence `row` and each vector of units from `col` on.

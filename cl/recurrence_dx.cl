@@ -15,19 +15,7 @@
 #define DRESET DC
 #define DOUT (2 * (n * UP))
 #define FACTOR (3 * (n * UP) + first * (GATES * U))
-#define RNN 0
-#define LSTM 1
-#define GRU 2
-#define GRU_BEFORE 3
-
-// Vectors at the end of a row of U elements hold fewer than VW.
-#if U % VW
-#define GET(name, at) TW_CAT(tw_load_part_, VW)(name + (at), U - col)
-#define PUT(name, at, v) TW_CAT(tw_store_part_, VW)(name + (at), U - col, v)
-#else
-#define GET(name, at) LOAD(VW, name, at)
-#define PUT(name, at, v) STORE(VW, name, at, v)
-#endif
+#include "parts/recurrence.cl"
 
 #define SAVED_GATE(g) GET(gates, (at * SAVED + g) * U + col)
 // The gradient by sum g: into dx; into the factor of the product, which is dr where that is wanted.
