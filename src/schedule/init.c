@@ -6,6 +6,7 @@
 #include "graph/operator.h"
 #include "schedule/schedule.h"
 #include <math.h>
+#include <stdio.h>
 
 /* One weight being filled. */
 typedef struct tw_filling {
@@ -267,9 +268,16 @@ static const tw_attribute *lookup(const char *word, tw_error *error)
     for (int i = 0; i < TW_COUNT(initialisers); i++)
         names[i] = initialisers[i].name;
     const int near = tw_nearest(word, names, TW_COUNT(initialisers));
-    (void)tw_fail(error, TW_ERROR_NAME, "there is no initialiser \"%s\"%s%s%s", word,
-                  near < 0 ? "" : "; did you mean \"", near < 0 ? "" : names[near],
-                  near < 0 ? "" : "\"?");
+    char all[400] = "";
+    for (int i = 0; near < 0 && i < TW_COUNT(initialisers); i++)
+        (void)snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i ? ", " : "",
+                       names[i]);
+    if (near >= 0)
+        (void)tw_fail(error, TW_ERROR_NAME,
+                      "there is no initialiser \"%s\"; did you mean \"%s\"?", word, names[near]);
+    else
+        (void)tw_fail(error, TW_ERROR_NAME, "there is no initialiser \"%s\": there are %s", word,
+                      all);
     return NULL;
 }
 

@@ -160,6 +160,10 @@ static void mistakes(void)
     CHECK_HAS(error.text, "w: ");
     CHECK(make("w f32[4] init=\"uniform low=0\"", 1, v, sizeof v, &error) != TW_OK);
     CHECK_HAS(error.text, "low");
+    CHECK(make("w f32[4] init=he", 1, v, sizeof v, &error) == TW_ERROR_NAME);
+    CHECK_HAS(error.text, "no initialiser \"he\": there are zeros, ones");
+    CHECK_HAS(error.text, "he_normal");
+    CHECK_HAS(error.text, "identity");
 }
 
 /* Every weight of every device is the same float. */
