@@ -50,7 +50,7 @@ class Error(ctypes.Structure):
 class Options(ctypes.Structure):
     _fields_ = [("batch", ctypes.c_int64), ("sizes", ctypes.c_char_p), ("kernels", ctypes.c_char_p),
                 ("memory_budget", ctypes.c_uint64), ("no_fusion", ctypes.c_bool), ("no_proof", ctypes.c_bool),
-                ("seed", ctypes.c_uint64)]
+                ("seed", ctypes.c_uint64), ("borrow_inputs", ctypes.c_bool)]
 
 
 class Thalweg:
