@@ -88,7 +88,7 @@ extern const cli_command cli_devices, cli_train, cli_eval, cli_predict, cli_benc
 #define CLI_OPTION_RANGE                                                                           \
     {                                                                                              \
         "--range", CLI_TEXT, offsetof(cli_args, range), "LOW,HIGH",                                \
-            "values that pictures show black and white (default 0,1; -1,1 for tanh)"               \
+            "values that pictures show black and white (default 0,1; a tanh wants -1,1)"               \
     }
 #define CLI_OPTION_SIZES                                                                           \
     {                                                                                              \

@@ -31,7 +31,8 @@ int tw_tile_max_rows(const tw_caps *caps);
 /* The same of nv vectors. */
 int tw_tile_max_rows_of(const tw_caps *caps, int nv);
 /* Rows of a tile of nv vectors a row for so many rows: little waste in the last tile. Rows that are
- * the batch itself get a power of two. */
+ * the batch itself, or follow it in tiles of one vector where there are 32 registers, get a power of
+ * two. */
 int tw_tile_rows(const tw_caps *caps, tw_dim rows, int nv);
 /* VW, NV, BLOCKS */
 void tw_launch_define_tile(tw_site *site, tw_launch *launch, const tw_tile *tile);
