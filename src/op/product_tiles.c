@@ -14,9 +14,11 @@
  * 512 channels by the weight: 9.2 ms, then 8.4). */
 #define A_DOWN 8
 
-/* Tiles of rows of a panel that a large b passes by, and groups a core that are enough. */
+/* Tiles of rows of a panel that a large b passes by; groups a core that are enough for panels of
+ * several, and for those of one. */
 #define PANEL 4
-#define ENOUGH 4
+#define ENOUGH 8
+#define FEW 4
 
 /* Elements of a tile of rows that is asked for while the one before it is multiplied. */
 #define SHORT_ROWS 2048
@@ -130,12 +132,13 @@ int tw_product_rows(const tw_site *site, const tw_product *p, int nv)
  */
 static int choose_panel(const tw_site *site, const tw_product *p, const simd_way *way)
 {
-    const int64_t rows = tw_dim_at(p->m, site->batch), batch = tw_dim_at(p->batch, site->batch);
-    const int64_t enough = ENOUGH * (int64_t)site->caps->units;
+    const int64_t rows = tw_dim_at(p->m, site->batch) / way->shape.rows;
+    const int64_t matrices = tw_dim_at(p->batch, site->batch) * way->slabs;
+    const int64_t units = site->caps->units;
     int tiles = way->row_dim == 1 || p->transpose_a ? 1 : PANEL;
-    while (tiles > 0 && rows / ((int64_t)way->shape.rows * tiles) * batch * way->slabs < enough)
+    while (tiles > 1 && rows / tiles * matrices < ENOUGH * units)
         tiles /= 2;
-    return tiles;
+    return rows / tiles * matrices >= FEW * units ? tiles : 0;
 }
 
 static simd_way choose_simd(const tw_site *site, const tw_product *p)
