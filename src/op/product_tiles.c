@@ -14,8 +14,8 @@
  * 512 channels by the weight: 9.2 ms, then 8.4). */
 #define A_DOWN 8
 
-/* Tiles of rows of a panel that a large b passes by; groups a core that are enough for panels of
- * several, and for those of one. */
+/* Tiles of rows of a panel that a large b passes by; groups a core that are enough, and for panels
+ * of one tile where b is read in place. */
 #define PANEL 4
 #define ENOUGH 8
 #define FEW 4
@@ -33,7 +33,8 @@
 #define PACK_ROWS 768
 #define PACK_B 500000
 
-/* Sums so short that a tile of many rows by one vector is faster than one by two. */
+/* Sums so short that a tile of many rows by one vector is faster than one by two, where b is read in
+ * place and the rows of the result do not meet in one set of the first-level cache. */
 #define BRIEF 128
 
 /* Elements of both sides that a second-level cache holds, and the most slabs for the sake of it. */
@@ -112,8 +113,8 @@ int tw_product_vectors(const tw_site *site, const tw_product *p, bool place)
         const int64_t blocks = (one.blocks + (rows <= 2 ? 7 : 3)) / (rows <= 2 ? 8 : 4);
         return (int)TW_MIN((one.blocks + blocks - 1) / blocks, vectors);
     }
-    const bool brief = !tw_dim_fixed(p->m) && tw_dim_nominal(p->k) <= BRIEF &&
-                       site->caps->registers >= 32;
+    const bool brief = place && !tw_dim_fixed(p->m) && tw_dim_nominal(p->k) <= BRIEF &&
+                       !is_aliased(p->n) && site->caps->registers >= 32;
     return vectors == 1 || (one.blocks % 2 == 1 && one.blocks < 16) || brief ? 1 : 2;
 }
 
@@ -136,9 +137,10 @@ static int choose_panel(const tw_site *site, const tw_product *p, const simd_way
     const int64_t matrices = tw_dim_at(p->batch, site->batch) * way->slabs;
     const int64_t units = site->caps->units;
     int tiles = way->row_dim == 1 || p->transpose_a ? 1 : PANEL;
-    while (tiles > 1 && rows / tiles * matrices < ENOUGH * units)
+    while (way->place && tiles > 1 && rows / tiles * matrices < ENOUGH * units)
         tiles /= 2;
-    return rows / tiles * matrices >= FEW * units ? tiles : 0;
+    const int64_t enough = way->place && tiles == 1 ? FEW : ENOUGH;
+    return rows / tiles * matrices >= enough * units ? tiles : 0;
 }
 
 static simd_way choose_simd(const tw_site *site, const tw_product *p)
