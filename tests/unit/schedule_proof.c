@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Proof of kernels: an operator of the test's own offers wrong ones, which must be struck off,
 // remembered, and replaced.
+#include "failing.h"
 #include "schedule/run.h"
 #include "schedule/schedule.h"
 #include "unit/schedule.h"
@@ -383,6 +384,50 @@ static void together(void)
     }
 }
 
+/* Memory that is out at any allocation on the way: a sentence or, where that may be done without,
+ * success; nothing is left behind. */
+static void together_memory_out(void)
+{
+    tw_failing memory = {.fail_at = -1};
+    const tw_allocator allocator = {tw_failing_resize, &memory};
+    const tw_context_options options = {.allocator = &allocator, .cache_folder = ""};
+    static const char *const output[] = {"y"};
+    tw_context *context = NULL;
+    tw_error error;
+    CHECK_OK(tw_context_create(&options, &context, &error), error);
+    tw_device *device = open_device(context, NULL);
+    tw_graph *graph = parse(context, "thalweg 1\nx = input f32[n,5]\ny = softmax(x)\n");
+    const long live = memory.live;
+    long fails = 0, refused = 0;
+    for (bool reached = true; reached && fails < 1000; fails++) {
+        tw_params *params = NULL;
+        tw_recipe *recipe[2] = {NULL, NULL};
+        CHECK_OK(tw_params_create(graph, device, 1, &params, &error), error);
+        for (int i = 0; i < 2; i++) {
+            const tw_recipe_options wanted = {
+                .batch = 4 + 40 * i, .fusion = true, .n_outputs = 1, .output = output};
+            CHECK_OK(tw_recipe_create(graph, &params->table, &device->caps, &wanted, &recipe[i],
+                                      &error),
+                     error);
+        }
+        memory.fail_at = memory.calls + fails;
+        const tw_status status = tw_schedule_prepare(params, 2, recipe, false, &error);
+        reached = memory.calls > memory.fail_at;
+        memory.fail_at = -1;
+        CHECK(status == TW_OK || (reached && status == TW_ERROR_MEMORY));
+        refused += status == TW_ERROR_MEMORY;
+        for (int i = 0; i < 2; i++)
+            tw_recipe_destroy(&recipe[i]);
+        tw_params_destroy(&params);
+        CHECK(memory.live == live && memory.wrong == 0);
+    }
+    CHECK(fails < 1000 && refused > 10);
+    tw_graph_destroy(&graph);
+    tw_device_destroy(&device);
+    tw_context_destroy(&context);
+    CHECK(memory.live == 0);
+}
+
 static void choices(void)
 {
     const fault list[] = {WRONG, SHORT, RIGHT};
@@ -457,4 +502,4 @@ static void received(void)
 TESTS(T(wrong), T(too_short), T(too_long), T(wrong_whole), T(whole_within_slack), T(nan_made),
       T(no_build), T(no_launch), T(several), T(none_left), T(without_proof), T(known_by_text),
       T(damaged_file), T(unwritable_folder), T(choices),
-      T(together), T(received))
+      T(together), T(together_memory_out), T(received))
