@@ -5,8 +5,8 @@
 #
 #     tools/sanitize.sh [address] [thread] [valgrind]      default: address and thread
 #
-# address: AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer over all suites but api and examples, kernels through PoCL
-# included (the kernels themselves are PoCL's code: canaries and NaN patterns of the op runner watch those). thread: the
+# address: AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer over all suites but api and examples, kernels
+# through PoCL included (the kernels themselves are PoCL's code: canaries and NaN patterns of the op runner watch those). thread: the
 # suites that start threads. valgrind: the unit and plan suites.
 # Run tools/check.sh first: it leaves the kernels that PoCL has generated, and LLVM under a sanitizer takes ten times as
 # long to generate them.
